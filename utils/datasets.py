@@ -1,0 +1,458 @@
+"""Registro y cargadores de los datos del portfolio, con sus particiones fijas.
+
+Hay dos juegos de datos detrás de las mismas funciones (:func:`data_mode` dice cuál rige):
+los **embebidos**, escritos para este portfolio y guardados en ``utils/datos/``, y los **reales**,
+públicos, que se descargan una vez a :func:`cache_dir` y se verifican por sha256.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ROOT = Path(__file__).resolve().parents[1]
+EMBEDDED_DIR = ROOT / "utils" / "datos"
+MODES = ("embebidos", "reales")
+
+
+class DatasetError(RuntimeError):
+    """Los datos no se pudieron cargar; el mensaje dice qué pasó y qué hacer."""
+
+
+@dataclass(frozen=True)
+class RealFile:
+    """Archivo público, fijado a un commit.
+
+    Attributes
+    ----------
+    urls : tuple of str
+        Dónde está, en orden de preferencia: la fuente y sus espejos.
+    sha256 : str
+        Suma de los bytes que sirven esas direcciones.
+    licence : str
+        Licencia o lo que se sabe de ella.
+    """
+
+    urls: tuple[str, ...]
+    sha256: str
+    licence: str
+
+
+def _github(repo: str, commit: str, path: str) -> tuple[str, str]:
+    """Dirección de un archivo en GitHub y la de su espejo en jsDelivr, ambas fijas a un commit."""
+    return (
+        f"https://raw.githubusercontent.com/{repo}/{commit}/{path}",
+        f"https://cdn.jsdelivr.net/gh/{repo}@{commit}/{path}",
+    )
+
+
+EMBEDDED_FILES = {
+    "articulos": ("articulos.csv", ("id", "tema", "titulo", "texto", "resumen", "pregunta")),
+}
+
+REAL_FILES = {
+    "20news-bydate.tar.gz": RealFile(
+        ("https://ndownloader.figshare.com/files/5975967",),
+        "8f1b2514ca22a5ade8fbb9cfa5727df95fa587f4c87b786e15c759fa66d95610",
+        "Mensajes de Usenet sin licencia formal, distribuidos para investigación (Lang y Rennie)",
+    ),
+    "womens_clothing_reviews.csv": RealFile(
+        _github("selva86/datasets", "c943fa8851270387c44d26efb0f9c0aac1559e11", "Clothing_Reviews_Small.csv"),
+        "bd93cc515747ad1f87b8bc863c9e40da758509e6db6506a96d06976e61e36ee0",
+        "El repositorio no la declara",
+    ),
+    "google_play_reviews_train.csv": RealFile(
+        _github(
+            "Markz88/BERT-based-Sentiment-Analysis",
+            "14bc617549177e72af8a490e8772c23265af2b34",
+            "data/train.csv",
+        ),
+        "4407e2b3f089648e74a98e01093a804d9d2efeaf7a18a9c160924bad6948d75a",
+        "MIT el repositorio; la de las reseñas es desconocida",
+    ),
+    "google_play_reviews_val.csv": RealFile(
+        _github(
+            "Markz88/BERT-based-Sentiment-Analysis",
+            "14bc617549177e72af8a490e8772c23265af2b34",
+            "data/val.csv",
+        ),
+        "1dec3a6be1eceef608ff797b0f45822a0e6ae2fa0f1a86c0c3df23b0a2e38cc1",
+        "MIT el repositorio; la de las reseñas es desconocida",
+    ),
+    "google_play_reviews_test.csv": RealFile(
+        _github(
+            "Markz88/BERT-based-Sentiment-Analysis",
+            "14bc617549177e72af8a490e8772c23265af2b34",
+            "data/test.csv",
+        ),
+        "3cd76e8f06bd596042a7cba04ec6d31179b083250bef55145782229f576fad9a",
+        "MIT el repositorio; la de las reseñas es desconocida",
+    ),
+    "ahr_hoteles_es.csv": RealFile(
+        _github(
+            "Vlaeminck/SentimentAPI-Analisis-de-Sentimientos-de-Feedbacks---Hackaton",
+            "54cb52c2e48622856948d9accce905ca81ef0d45",
+            "ds/dataset_modelado_sentimiento.csv",
+        ),
+        "c5317ffbce4fdb359377512c362a0f1d2db677182ec00f0006ccaf81273b4118",
+        "Desconocida",
+    ),
+    "data_volunteers.json": RealFile(
+        _github("DeepPavlov/convai", "54d921f99606960941ece4865a396925dfc264f4", "data/data_volunteers.json"),
+        "eb6e11a125fa22ffe7eb35ba3356cad3f395db51bd523ea2bdea2a91da6886a2",
+        "El repositorio oficial de ConvAI2 no la declara",
+    ),
+    "spa-eng.zip": RealFile(
+        _github("Hoangduc212001/hoang", "2cfd26f9551f5c2d614e8000500891801840a438", "spa-eng.zip"),
+        "f80e581ae291aa34dd3aba7bd98b5e9505234da4318e2f3295df70a1520c7f61",
+        "CC BY 2.0 FR (Tatoeba)",
+    ),
+    "14765-8.txt": RealFile(
+        _github(
+            "GITenberg/El-Gaucho-Mart-n-Fierro_14765",
+            "34aa2da5cf5b5e1f7a834ab017d383d708887cd7",
+            "14765-8.txt",
+        ),
+        "ac4b63b98f834b8f13b63313ea7764fd9a51433befe037f93dbe81f20c3e9b02",
+        "Dominio público (José Hernández, 1872)",
+    ),
+    "15066-8.txt": RealFile(
+        _github(
+            "GITenberg/La-Vuelta-de-Mart-n-Fierro_15066",
+            "8b2a6e844fd51574e6197f717d5c88785ed3993c",
+            "15066-8.txt",
+        ),
+        "e16909f871fcf0685eda2f156451a93aef0085440e075b4936781a2477d87165",
+        "Dominio público (José Hernández, 1879)",
+    ),
+    "2000-8.txt": RealFile(
+        _github("GITenberg/Don-Quijote_2000", "7879f2c1653ec515d125f49b177c3ef7f596bc3f", "2000-8.txt"),
+        "4973737f16b7e8b8972c08e54a95b7bc43b5d93d6738bc08f9256f9c2c68a2ba",
+        "Dominio público (Miguel de Cervantes, 1605 y 1615)",
+    ),
+}
+
+
+# --- modo y caché ---------------------------------------------------------------------------------
+
+
+def data_mode() -> str:
+    """Juego de datos que rige, según ``NLP_DATOS``: ``"embebidos"`` (por omisión) o ``"reales"``.
+
+    Raises
+    ------
+    DatasetError
+        Si la variable tiene otro valor.
+    """
+    mode = os.environ.get("NLP_DATOS") or "embebidos"
+    if mode not in MODES:
+        raise DatasetError(f"NLP_DATOS vale «{mode}»: usá «embebidos» o «reales».")
+    return mode
+
+
+def cache_dir() -> Path:
+    """Carpeta de los datos reales: ``NLP_CACHE`` (si es relativa, desde la raíz del repositorio)
+    o la caché de la persona que usa la máquina."""
+    if os.environ.get("NLP_CACHE"):
+        return (ROOT / Path(os.environ["NLP_CACHE"]).expanduser()).resolve()
+    import pooch
+
+    return Path(pooch.os_cache("portfolio-nlp"))
+
+
+# --- descarga -------------------------------------------------------------------------------------
+
+
+def fetch(name: str) -> Path:
+    """Ruta local de un archivo real, que se descarga si no está en la caché.
+
+    Parameters
+    ----------
+    name : str
+        Clave de ``REAL_FILES``.
+
+    Returns
+    -------
+    pathlib.Path
+        Archivo cuyo sha256 es el registrado.
+
+    Raises
+    ------
+    DatasetError
+        Si el nombre no existe, si no hay red, si lo guardado o lo descargado no tiene la suma
+        esperada, o si no se puede escribir en la caché.
+    """
+    if name not in REAL_FILES:
+        raise DatasetError(f"No conozco el archivo «{name}»: los registrados son {', '.join(REAL_FILES)}.")
+    source = REAL_FILES[name]
+    path = cache_dir() / name
+    if path.exists():
+        _check_sum(path, source.sha256)
+        return path
+    return _download(source.urls, path, source.sha256)
+
+
+def _check_sum(path: Path, *expected: str) -> None:
+    """Comprueba que el sha256 de un archivo guardado sea alguno de los esperados."""
+    if sha256(path) not in expected:
+        raise DatasetError(
+            f"El archivo {path} está dañado o no es el esperado (su sha256 no coincide): "
+            "borralo y volvé a ejecutar para descargarlo de nuevo."
+        )
+
+
+def sha256(path: Path) -> str:
+    """Suma sha256 de un archivo, en hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _download(urls: tuple[str, ...], path: Path, expected: str | None) -> Path:
+    """Descarga a ``path`` desde la primera dirección que responda con los bytes esperados.
+
+    pooch escribe en un archivo temporal y lo renombra al final: una descarga cortada no deja nada.
+    """
+    import pooch
+
+    _check_writable(path.parent)
+    logger = pooch.get_logger()
+    logger.setLevel("ERROR")
+    wrong_sum = False
+    for url in urls:
+        for _ in range(3):  # los servidores públicos fallan de a ratos
+            try:
+                pooch.retrieve(
+                    url,
+                    known_hash=expected and f"sha256:{expected}",
+                    fname=path.name,
+                    path=path.parent,
+                    downloader=pooch.HTTPDownloader(progressbar=True, timeout=30),
+                )
+                return path
+            except ValueError:  # así avisa pooch que la suma no coincide
+                wrong_sum = True
+                break
+            except OSError:  # requests.RequestException también es OSError
+                continue
+    if wrong_sum:
+        raise DatasetError(
+            f"Lo que hoy sirve {urls[0]} no es lo que esperaba (su sha256 no coincide), así que no lo "
+            f"guardé: conseguí {path.name} por otra vía y dejalo en {path.parent}."
+        )
+    raise DatasetError(
+        f"No pude descargar {path.name} de {urls[0]}: revisá la conexión, o dejá el archivo en {path.parent}, "
+        "o seguí sin red con NLP_DATOS=embebidos."
+    )
+
+
+def _check_writable(folder: Path) -> None:
+    """Crea la carpeta de la caché si falta y comprueba que se pueda escribir en ella."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise DatasetError(
+            f"No puedo escribir en la caché {folder} ({error.strerror}): "
+            "elegí otra carpeta con la variable NLP_CACHE."
+        ) from None
+
+
+# --- 20 Newsgroups --------------------------------------------------------------------------------
+
+NEWSGROUPS = "20news-bydate_py3.pkz"
+# Un pickle ejecuta código al abrirse: solo se abre el de esta suma o el que armamos en esta caché.
+NEWSGROUPS_SHA256 = "c00c2c081b7bb4196de51140544de005641e72ab7afa046d6516db285142843f"
+# El espejo sirve un tar que GitHub arma al vuelo, sin bytes fijos: se verifica el contenido.
+NEWSGROUPS_MIRROR = (
+    "https://codeload.github.com/tg44/Lucene_20news/tar.gz/3ac3ef878e0c56c7392d7af5f870e95a63aba1e3"
+)
+NEWSGROUPS_CONTENT_SHA256 = "4e4e7782f59c1955a366f82936e6133b234d2c8c6c1cf04d9b21784c6bf485e9"
+
+
+def fetch_newsgroups(subset: str):
+    """20 Newsgroups por el cargador de scikit-learn, sin encabezados, firmas ni citas.
+
+    Si la caché no lo tiene, lo baja de figshare y, si figshare se niega (es común), de un espejo.
+
+    Parameters
+    ----------
+    subset : {"train", "test"}
+        La partición por fecha oficial.
+
+    Returns
+    -------
+    sklearn.utils.Bunch
+        ``data``, ``target``, ``target_names`` y ``filenames``.
+
+    Raises
+    ------
+    DatasetError
+        Como :func:`fetch`.
+    """
+    from sklearn.datasets import fetch_20newsgroups
+
+    path = cache_dir() / NEWSGROUPS
+    own_sum = path.with_name(path.name + ".sha256")
+    if not path.exists():
+        _build_newsgroups(path, own_sum)
+    known = [NEWSGROUPS_SHA256]
+    with contextlib.suppress(OSError):
+        known.append(own_sum.read_text(encoding="ascii").strip())
+    _check_sum(path, *known)
+    return fetch_20newsgroups(
+        data_home=path.parent,
+        subset=subset,
+        remove=("headers", "footers", "quotes"),
+        download_if_missing=False,
+    )
+
+
+def _build_newsgroups(path: Path, own_sum: Path) -> None:
+    """Descarga los mensajes y arma con ellos la caché que scikit-learn espera."""
+    import pickle
+    import zlib
+
+    from sklearn.datasets import load_files
+
+    _check_writable(path.parent)
+    with tempfile.TemporaryDirectory(dir=path.parent) as name:
+        folder = Path(name)
+        try:
+            source = REAL_FILES["20news-bydate.tar.gz"]
+            archive = _download(source.urls, folder / "20news.tar.gz", source.sha256)
+        except DatasetError:
+            archive = _download((NEWSGROUPS_MIRROR,), folder / "20news.tar.gz", None)
+        _extract_newsgroups(archive, folder)
+        if _content_sha256(folder) != NEWSGROUPS_CONTENT_SHA256:
+            raise DatasetError(
+                "Lo descargado no es el 20 Newsgroups esperado (su contenido no coincide), así que no lo "
+                f"guardé: conseguí {path.name} por otra vía y dejalo en {path.parent}."
+            )
+        cache = {
+            part: load_files(folder / f"20news-bydate-{part}", encoding="latin1")
+            for part in ("train", "test")
+        }
+        built = folder / path.name
+        built.write_bytes(zlib.compress(pickle.dumps(cache)))
+        own_sum.write_text(sha256(built), encoding="ascii")
+        os.replace(built, path)
+
+
+def _extract_newsgroups(archive: Path, folder: Path) -> None:
+    """Saca del tar los mensajes, estén donde estén, a ``20news-bydate-{train,test}/grupo/número``."""
+    import tarfile
+
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            for member in tar:
+                match = re.search(r"(train|test)/([a-z.-]+)/(\d+)$", member.name)
+                if match and member.isfile():
+                    target = folder / f"20news-bydate-{match[1]}" / match[2] / match[3]
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    with open(target, "wb") as file:
+                        shutil.copyfileobj(tar.extractfile(member), file)
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise DatasetError(
+            f"La descarga de 20 Newsgroups llegó dañada ({error}): volvé a ejecutar."
+        ) from None
+
+
+def _content_sha256(folder: Path) -> str:
+    """Suma de todos los mensajes, con partición, grupo y número, en orden."""
+    digest = hashlib.sha256()
+    for file in sorted(folder.glob("20news-bydate-t*/*/*"), key=lambda file: file.parts[-3:]):
+        digest.update("/".join(file.parts[-3:]).encode())
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+# --- cargadores -----------------------------------------------------------------------------------
+
+
+def _read_embedded(name: str) -> pd.DataFrame:
+    """Lee un corpus embebido y comprueba que tenga sus columnas y ningún hueco."""
+    import pandas as pd
+
+    file, columns = EMBEDDED_FILES[name]
+    path = EMBEDDED_DIR / file
+    try:
+        frame = pd.read_csv(path, encoding="utf-8", dtype=str, keep_default_na=False)
+        damaged = tuple(frame.columns) != columns or frame.empty or frame.eq("").any(axis=None)
+    except (OSError, ValueError):
+        damaged = True
+    if damaged:
+        raise DatasetError(
+            f"El corpus {path} falta o está dañado: recuperalo con «git checkout -- utils/datos/{file}»."
+        )
+    return frame
+
+
+def load_articles() -> pd.DataFrame:
+    """Los 120 artículos de enciclopedia escritos para este portfolio (``utils/datos/articulos.md``).
+
+    Returns
+    -------
+    pandas.DataFrame, shape (120, 7)
+        ``id``, ``tema``, ``titulo``, ``texto``, ``resumen``, ``pregunta`` y ``particion``
+        (``train`` 80, ``test`` 40: de cada tema, uno de cada tres artículos va a ``test``).
+
+    Raises
+    ------
+    DatasetError
+        Si el archivo falta o está dañado.
+    """
+    frame = _read_embedded("articulos")
+    third = frame.groupby("tema").cumcount() % 3 == 2
+    return frame.assign(particion=third.map({True: "test", False: "train"}))
+
+
+def load_documents() -> pd.DataFrame:
+    """Documentos con tema, para clasificar y buscar: los artículos o 20 Newsgroups, según el modo.
+
+    Los mensajes reales van sin encabezados, firmas ni citas (con ellos, un clasificador reconoce
+    a los remitentes en lugar de los temas) y con la partición por fecha oficial.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``id``, ``titulo`` (en los reales, el ``id``), ``texto``, ``tema`` y ``particion``
+        (``train`` o ``test``). 120 filas embebidas; 18.846 reales, de las que algunas quedan vacías.
+
+    Raises
+    ------
+    DatasetError
+        Si los datos no se pudieron cargar.
+
+    References
+    ----------
+    Lang, K. (1995). NewsWeeder: Learning to filter netnews. ICML.
+    https://scikit-learn.org/stable/datasets/real_world.html#the-20-newsgroups-text-dataset
+    """
+    import pandas as pd
+
+    columns = ["id", "titulo", "texto", "tema", "particion"]
+    if data_mode() == "embebidos":
+        return load_articles()[columns]
+    parts = []
+    for part in ("train", "test"):
+        raw = fetch_newsgroups(part)
+        ids = ["/".join(Path(file).parts[-2:]) for file in raw.filenames]
+        topics = [raw.target_names[target] for target in raw.target]
+        parts.append(
+            pd.DataFrame(
+                {"id": ids, "titulo": ids, "texto": raw.data, "tema": topics, "particion": part},
+                columns=columns,
+            )
+        )
+    return pd.concat(parts, ignore_index=True)

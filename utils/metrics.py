@@ -1,0 +1,55 @@
+"""Medidas que scikit-learn no trae y que usan varias clases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+
+def bootstrap_interval(
+    y_true: np.ndarray,
+    y_pred: np.ndarray,
+    score: Callable[[np.ndarray, np.ndarray], float],
+    n_resamples: int = 1000,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Intervalo del 95 % de una medida sobre un conjunto de prueba, por remuestreo (percentiles).
+
+    Dice cuánto podría cambiar la medida con otros ejemplos de prueba del mismo origen; no incluye
+    la variación que vendría de entrenar con otros datos.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like, shape (n,)
+        Valores verdaderos y predichos.
+    score : callable
+        Función ``score(y_true, y_pred)`` que devuelve un número.
+    n_resamples : int
+        Cantidad de remuestras con reposición.
+    seed : int
+        Semilla del remuestreo.
+
+    Returns
+    -------
+    (low, high) : tuple of float
+
+    Raises
+    ------
+    ValueError
+        Si las dos secuencias están vacías o no miden lo mismo.
+
+    References
+    ----------
+    Efron, B. y Tibshirani, R. (1993). An Introduction to the Bootstrap, cap. 13.
+    """
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    if len(y_true) == 0 or len(y_true) != len(y_pred):
+        raise ValueError(
+            f"Hacen falta tantas predicciones como valores, y al menos uno: hay {len(y_true)} y {len(y_pred)}."
+        )
+    rng = np.random.default_rng(seed)
+    draws = rng.integers(0, len(y_true), size=(n_resamples, len(y_true)))
+    scores = [score(y_true[draw], y_pred[draw]) for draw in draws]
+    low, high = np.percentile(scores, [2.5, 97.5])
+    return float(low), float(high)
