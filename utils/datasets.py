@@ -56,8 +56,19 @@ def _github(repo: str, commit: str, path: str) -> tuple[str, str]:
     )
 
 
-EMBEDDED_FILES = {
-    "articulos": ("articulos.csv", ("id", "tema", "titulo", "texto", "resumen", "pregunta")),
+# Corpus embebidos y sus columnas; cada uno es utils/datos/<nombre>.csv y tiene su ficha.
+EMBEDDED_COLUMNS = {
+    "articulos": ("id", "tema", "titulo", "texto", "resumen", "pregunta"),
+    "resenas": ("id", "dominio", "texto", "estrellas", "grupo", "particion"),
+    "intenciones": ("id", "intencion", "texto", "particion"),
+    "intenciones_respuestas": ("intencion", "respuesta"),
+    "dialogos": ("id", "tema", "pregunta", "respuesta"),
+    "dialogos_prueba": ("id", "pregunta", "respuesta"),
+    "traducciones": ("id", "familia", "ingles", "espanol", "particion"),
+    "relatos": ("id", "titulo", "texto", "particion"),
+    "polisemia": ("id", "palabra", "sentido", "oracion"),
+    "analogias": ("familia", "a", "b", "c", "d"),
+    "categorias": ("categoria", "palabra"),
 }
 
 REAL_FILES = {
@@ -384,16 +395,15 @@ def _read_embedded(name: str) -> pd.DataFrame:
     """Lee un corpus embebido y comprueba que tenga sus columnas y ningún hueco."""
     import pandas as pd
 
-    file, columns = EMBEDDED_FILES[name]
-    path = EMBEDDED_DIR / file
+    path = EMBEDDED_DIR / f"{name}.csv"
     try:
         frame = pd.read_csv(path, encoding="utf-8", dtype=str, keep_default_na=False)
-        damaged = tuple(frame.columns) != columns or frame.empty or frame.eq("").any(axis=None)
+        damaged = tuple(frame.columns) != EMBEDDED_COLUMNS[name] or frame.empty or frame.eq("").any(axis=None)
     except (OSError, ValueError):
         damaged = True
     if damaged:
         raise DatasetError(
-            f"El corpus {path} falta o está dañado: recuperalo con «git checkout -- utils/datos/{file}»."
+            f"El corpus {path} falta o está dañado: recuperalo con «git checkout -- utils/datos/{path.name}»."
         )
     return frame
 
@@ -456,3 +466,135 @@ def load_documents() -> pd.DataFrame:
             )
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def load_reviews(domain: str | None = None) -> pd.DataFrame:
+    """Las reseñas embebidas, con 1 a 5 estrellas (``utils/datos/resenas.md``).
+
+    Parameters
+    ----------
+    domain : {"ropa", "apps", "cine"}, optional
+        Un solo dominio; sin él, los tres.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (1300, 6) o las filas del dominio
+        ``id``, ``dominio``, ``texto``, ``estrellas`` (int, 1 a 5), ``grupo`` (el producto) y
+        ``particion`` (``train``, ``validation`` o ``test``; ningún producto está en dos).
+
+    Raises
+    ------
+    DatasetError
+        Si el dominio no existe, o si el archivo falta o está dañado.
+    """
+    frame = _read_embedded("resenas").astype({"estrellas": int})
+    domains = list(frame.dominio.unique())
+    if domain is None:
+        return frame
+    if domain not in domains:
+        raise DatasetError(f"No conozco el dominio «{domain}»: los que hay son {', '.join(domains)}.")
+    return frame[frame.dominio == domain].reset_index(drop=True)
+
+
+def load_intents() -> pd.DataFrame:
+    """Frases de clientes de una librería y su intención (``utils/datos/intenciones.md``).
+
+    Returns
+    -------
+    pandas.DataFrame, shape (648, 4)
+        ``id``, ``intencion``, ``texto`` y ``particion``: ``train`` (408 frases de 24 intenciones)
+        o ``test`` (180 de esas intenciones y 60 de ``otra``, fuera de todas).
+    """
+    return _read_embedded("intenciones")
+
+
+def load_intent_answers() -> pd.DataFrame:
+    """Lo que la librería contesta a cada intención, cuatro respuestas para cada una.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (96, 2)
+        ``intencion`` y ``respuesta``.
+    """
+    return _read_embedded("intenciones_respuestas")
+
+
+def load_dialogues() -> pd.DataFrame:
+    """Charla con Lina: preguntas y respuestas para entrenar (``utils/datos/dialogos.md``).
+
+    Returns
+    -------
+    pandas.DataFrame, shape (1520, 4)
+        ``id``, ``tema``, ``pregunta`` y ``respuesta``.
+    """
+    return _read_embedded("dialogos")
+
+
+def load_dialogue_tests() -> pd.DataFrame:
+    """Preguntas de prueba a Lina, cada una con varias respuestas aceptables.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (150, 3)
+        ``id``, ``pregunta`` y ``respuestas`` (lista de dos o más textos).
+    """
+    frame = _read_embedded("dialogos_prueba")
+    grouped = frame.groupby(["id", "pregunta"], sort=False).respuesta.agg(list)
+    return grouped.rename("respuestas").reset_index()
+
+
+def load_translations() -> pd.DataFrame:
+    """Pares de oraciones en inglés y en español (``utils/datos/traducciones.md``).
+
+    Returns
+    -------
+    pandas.DataFrame, shape (3000, 5)
+        ``id``, ``familia`` (las variaciones de una oración), ``ingles``, ``espanol`` y ``particion``
+        (``train`` 2.400, ``validation`` 300, ``test`` 300; ninguna familia está en dos).
+    """
+    return _read_embedded("traducciones")
+
+
+def load_stories() -> pd.DataFrame:
+    """Cuarenta cuentos de Puerto Aldana (``utils/datos/relatos.md``).
+
+    Returns
+    -------
+    pandas.DataFrame, shape (40, 4)
+        ``id``, ``titulo``, ``texto`` (un párrafo por línea) y ``particion`` (``train`` 32,
+        ``validation`` 4, ``test`` 4).
+    """
+    return _read_embedded("relatos")
+
+
+def load_polysemy() -> pd.DataFrame:
+    """Oraciones con palabras de varios sentidos, marcadas por sentido (``utils/datos/polisemia.md``).
+
+    Returns
+    -------
+    pandas.DataFrame, shape (216, 4)
+        ``id``, ``palabra``, ``sentido`` y ``oracion``; 10 palabras, 27 sentidos, 8 oraciones de cada uno.
+    """
+    return _read_embedded("polisemia")
+
+
+def load_analogies() -> pd.DataFrame:
+    """Analogías «``a`` es a ``b`` como ``c`` es a ``d``», en 8 familias (``utils/datos/analogias.md``).
+
+    Returns
+    -------
+    pandas.DataFrame, shape (420, 5)
+        ``familia``, ``a``, ``b``, ``c`` y ``d``.
+    """
+    return _read_embedded("analogias")
+
+
+def load_categories() -> pd.DataFrame:
+    """Doce categorías de doce palabras, para agrupar vectores (``utils/datos/categorias.md``).
+
+    Returns
+    -------
+    pandas.DataFrame, shape (144, 2)
+        ``categoria`` y ``palabra``.
+    """
+    return _read_embedded("categorias")

@@ -25,11 +25,13 @@ PALETTE = ["#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#F
 KEEP_IN_COLAB = ("numpy", "tensorflow", "keras", "torch")
 
 
-def setup(opened_from: str = "") -> None:
+def setup(root: Path, opened_from: str = "") -> None:
     """Deja lista la sesión y dice con qué versiones y con qué datos va a correr.
 
     Parameters
     ----------
+    root : Path
+        Raíz del repositorio que encontró la primera celda: tiene que ser la de este ``utils``.
     opened_from : str
         En Colab, la respuesta de su API de sesiones, de donde se sabe qué clase se abrió;
         vacía en cualquier otro lado.
@@ -39,8 +41,13 @@ def setup(opened_from: str = "") -> None:
     utils.datasets.DatasetError
         Si ``NLP_DATOS`` no es ``embebidos`` ni ``reales``.
     RuntimeError
-        Si en Colab no se pudieron instalar las dependencias que faltaban.
+        Si este ``utils`` no es el de ``root``, o si en Colab no se pudieron instalar las
+        dependencias que faltaban.
     """
+    if Path(root).resolve() != ROOT:
+        raise RuntimeError(
+            f"Se importó el utils de {ROOT} y este notebook es de {root}: reiniciá el núcleo y ejecutá todo."
+        )
     mode = data_mode()
     if "google.colab" in sys.modules:
         install_missing(opened_from)

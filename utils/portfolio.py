@@ -19,6 +19,7 @@ import platform
 import re
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,7 +105,8 @@ async def execute(run: Run, progress, total_task) -> None:
     )
     start = time.perf_counter()
     try:
-        await client.async_execute()
+        # Lo que el núcleo escribe fuera de las celdas (avisos de red, su propio cierre) no le sirve a nadie.
+        await client.async_execute(stderr=subprocess.DEVNULL)
         run.status = "bien"
     except (CellExecutionError, DeadKernelError) as error:
         run.status, run.error = "falló", str(error)
@@ -164,6 +166,31 @@ async def execute_all(runs: list[Run], jobs: int, on_finish) -> None:
         await asyncio.gather(*(one(run) for run in runs))
 
 
+def run_interruptible(coroutine) -> None:
+    """Corre una corrutina en otro hilo, para que Ctrl-C la cancele y espere a que cierre sus núcleos.
+
+    En el hilo principal nbclient se adueña de la señal, y con varios notebooks a la vez la pierde.
+    """
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    future = asyncio.run_coroutine_threadsafe(coroutine, loop)
+
+    async def drain() -> None:
+        pending = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*pending, return_exceptions=True)
+
+    try:
+        future.result()
+    except KeyboardInterrupt:
+        future.cancel()
+        asyncio.run_coroutine_threadsafe(drain(), loop).result(timeout=30)
+        raise
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
 def _count_code_cells(path: Path) -> int:
     return sum(cell["cell_type"] == "code" for cell in json.loads(path.read_text(encoding="utf-8"))["cells"])
 
@@ -207,7 +234,7 @@ def run_portfolio(prefix: str, jobs: int, force: bool) -> int:
 
     interrupted = False
     try:
-        asyncio.run(execute_all(pending, jobs, finish))
+        run_interruptible(execute_all(pending, jobs, finish))
     except KeyboardInterrupt:
         interrupted = True
         for run in pending:
@@ -333,7 +360,7 @@ def refresh(prefix: str, jobs: int) -> int:
             _write_notebook(run)
 
     try:
-        asyncio.run(execute_all(runs, jobs, finish))
+        run_interruptible(execute_all(runs, jobs, finish))
     except KeyboardInterrupt:
         print("Interrumpido: los notebooks terminados ya quedaron actualizados.", file=sys.stderr)
         return 130
@@ -386,7 +413,7 @@ def readme_table() -> str:
         lines.append(
             f"| {path.stem[0]} | [{title}]({where}) | {summary} | "
             + " | ".join(_stored_headline(stored.get(mode)) for mode in MODES)
-            + f" | {stored['embebidos']['segundos']:.0f} s | "
+            + f" | {_stored_seconds(stored)} | "
             + f"[![Abrir en Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab_url(origin, where)}) |"
         )
     return "\n".join(lines)
@@ -394,6 +421,10 @@ def readme_table() -> str:
 
 def _stored_headline(entry: dict | None) -> str:
     return f"`{_headline(entry)}`" if entry else "–"
+
+
+def _stored_seconds(stored: dict) -> str:
+    return f"{stored['embebidos']['segundos']:.0f} s" if "embebidos" in stored else "–"
 
 
 def _title_and_summary(path: Path) -> tuple[str, str]:
@@ -427,7 +458,7 @@ REPOSITORY = r"[\w.-]+/[\w.-]+"
 STAMPS = [
     re.compile(rf"(colab\.research\.google\.com/github/){REPOSITORY}(?=/blob/)"),
     re.compile(rf"(github\.com/){REPOSITORY}(?=/actions/workflows/|\.git\b)"),
-    re.compile(rf"(DEFAULT = \\?\"){REPOSITORY}(?=\\?\")"),
+    re.compile(rf"(DEFAULT, here, opened = \\\"){REPOSITORY}(?=\\\")"),
 ]
 
 
@@ -438,7 +469,9 @@ def colab_url(repository: str, path: str) -> str:
 
 def stamped_repository() -> str:
     """El ``dueño/nombre`` sellado en la primera celda de los notebooks."""
-    match = re.search(rf"DEFAULT = \\\"({REPOSITORY})\\\"", find_notebooks()[0].read_text(encoding="utf-8"))
+    match = re.search(
+        rf"DEFAULT, here, opened = \\\"({REPOSITORY})\\\"", find_notebooks()[0].read_text(encoding="utf-8")
+    )
     return match[1]
 
 

@@ -20,7 +20,7 @@ MIME = "application/vnd.portfolio-nlp.resultados+json"
 
 
 def record(notebook: str, metrics: dict[str, float], headline: str) -> None:
-    """Declara las métricas de esta ejecución: las muestra en una tabla y las deja para quien ejecuta.
+    """Declara las métricas de esta ejecución, que quedan en la salida de la celda para quien ejecuta.
 
     Parameters
     ----------
@@ -54,8 +54,8 @@ def record(notebook: str, metrics: dict[str, float], headline: str) -> None:
         "metricas": values,
         "versiones": versions(),
     }
-    rows = "\n".join(f"| `{name}` | {format_number(value)} |" for name, value in values.items())
-    display({MIME: payload, "text/markdown": f"| Métrica | Valor |\n|---|---:|\n{rows}"}, raw=True)
+    text = f"{len(values)} métricas declaradas; la principal, `{headline}` = {format_number(values[headline])}."
+    display({MIME: payload, "text/markdown": text}, raw=True)
 
 
 def recorded(cells: list) -> dict | None:
@@ -111,7 +111,9 @@ def format_number(value: float | None) -> str:
     """Número con coma decimal, como se escribe en español; una raya si no hay."""
     if value is None:
         return "–"
-    text = f"{value:.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.3f}"
+    text = f"{value:.0f}" if float(value).is_integer() and value != 1 else f"{value:.3f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
     return text.replace(".", ",")
 
 
@@ -156,7 +158,12 @@ def save(payload: dict, seconds: float, date: str) -> None:
 def write_atomic(path: Path, text: str) -> None:
     """Escribe un archivo de una vez: quien lo lea, o quien interrumpa, ve el anterior o el nuevo entero."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
-        file.write(text)
-    os.chmod(file.name, 0o644)
-    os.replace(file.name, path)
+    descriptor, name = tempfile.mkstemp(dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

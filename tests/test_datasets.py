@@ -1,0 +1,223 @@
+"""Los cargadores: lo que devuelven y cada error, con su mensaje."""
+
+import http.server
+import io
+import pickle
+import subprocess
+import sys
+import tarfile
+import threading
+import zlib
+
+import pandas as pd
+import pytest
+from conftest import ROOT
+
+from utils import datasets
+from utils.datasets import DatasetError, RealFile
+
+
+def test_import_is_fast_and_light():
+    code = (
+        "import sys, time; t = time.perf_counter(); import utils.datasets; t = time.perf_counter() - t; "
+        "print(t, *(m for m in ('tensorflow', 'torch', 'pandas', 'sklearn') if m in sys.modules))"
+    )
+    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    seconds, *heavy = out.stdout.split()
+    assert float(seconds) < 0.5
+    assert heavy == []
+
+
+def test_articles():
+    frame = datasets.load_articles()
+    assert list(frame) == ["id", "tema", "titulo", "texto", "resumen", "pregunta", "particion"]
+    assert frame.groupby(["tema", "particion"]).size().unstack().drop_duplicates().values.tolist() == [[4, 8]]
+
+
+def test_documents_embedded():
+    frame = datasets.load_documents()
+    assert list(frame) == ["id", "titulo", "texto", "tema", "particion"]
+    assert len(frame) == 120
+
+
+def test_unknown_mode(monkeypatch):
+    monkeypatch.setenv("NLP_DATOS", "real")
+    with pytest.raises(DatasetError, match="«embebidos» o «reales»"):
+        datasets.load_documents()
+
+
+def test_relative_cache_starts_at_the_root(monkeypatch):
+    monkeypatch.setenv("NLP_CACHE", "../datos")
+    assert datasets.cache_dir() == ROOT.parent / "datos"
+
+
+def test_unknown_name():
+    with pytest.raises(DatasetError, match=r"No conozco el archivo «quijote».*2000-8.txt"):
+        datasets.fetch("quijote")
+
+
+def test_damaged_embedded_corpus(monkeypatch, tmp_path):
+    monkeypatch.setattr(datasets, "EMBEDDED_DIR", tmp_path)
+    with pytest.raises(DatasetError, match=r"git checkout -- utils/datos/articulos.csv"):
+        datasets.load_articles()
+    (tmp_path / "articulos.csv").write_text("id,tema\n1,\n", encoding="utf-8")
+    with pytest.raises(DatasetError, match="falta o está dañado"):
+        datasets.load_articles()
+
+
+# --- descarga, contra un servidor en esta misma máquina --------------------------------------------
+
+
+@pytest.fixture
+def web(tmp_path_factory):
+    """Servidor local: ``web.files[ruta] = bytes``; una lista de rutas en ``web.failures`` falla una vez."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.server.asked.append(self.path)
+            if self.path in self.server.failures:
+                self.server.failures.remove(self.path)
+                return self.send_error(503)
+            if self.path not in self.server.files:
+                return self.send_error(404)
+            body = self.server.files[self.path]
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.files, server.failures, server.asked = {}, [], []
+    server.url = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server
+    server.shutdown()
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("NLP_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+def register(monkeypatch, urls, body):
+    sum_ = datasets.hashlib.sha256(body).hexdigest()
+    monkeypatch.setitem(datasets.REAL_FILES, "prueba.txt", RealFile(tuple(urls), sum_, "ninguna"))
+
+
+def test_download_retries_uses_the_mirror_and_caches(web, cache, monkeypatch):
+    web.files = {"/espejo": b"hola"}
+    web.failures = ["/espejo"]
+    register(monkeypatch, [f"{web.url}/caido", f"{web.url}/espejo"], b"hola")
+    path = datasets.fetch("prueba.txt")
+    assert path == cache / "prueba.txt"
+    assert path.read_bytes() == b"hola"
+    assert web.asked.count("/espejo") == 2
+    web.asked.clear()
+    datasets.fetch("prueba.txt")
+    assert web.asked == []
+
+
+def test_wrong_checksum_leaves_nothing(web, cache, monkeypatch):
+    web.files = {"/a": b"otra cosa"}
+    register(monkeypatch, [f"{web.url}/a"], b"hola")
+    with pytest.raises(DatasetError, match=r"no es lo que esperaba.*no lo guardé"):
+        datasets.fetch("prueba.txt")
+    assert list(cache.iterdir()) == []
+
+
+def test_damaged_cached_file(web, cache, monkeypatch):
+    register(monkeypatch, [f"{web.url}/a"], b"hola")
+    cache.mkdir()
+    (cache / "prueba.txt").write_bytes(b"ho")
+    with pytest.raises(DatasetError, match=r"dañado.*borralo"):
+        datasets.fetch("prueba.txt")
+    assert (cache / "prueba.txt").read_bytes() == b"ho", "lo dañado no se borra sin permiso"
+
+
+def test_no_network(cache, monkeypatch):
+    register(monkeypatch, ["http://127.0.0.1:9/nada"], b"hola")
+    with pytest.raises(DatasetError, match=r"No pude descargar.*revisá la conexión.*NLP_DATOS=embebidos"):
+        datasets.fetch("prueba.txt")
+
+
+def test_unwritable_cache(web, cache, monkeypatch):
+    cache.parent.joinpath("cache").write_text("soy un archivo, no una carpeta")
+    register(monkeypatch, [f"{web.url}/a"], b"hola")
+    with pytest.raises(DatasetError, match=r"No puedo escribir en la caché.*NLP_CACHE"):
+        datasets.fetch("prueba.txt")
+
+
+# --- 20 Newsgroups ---------------------------------------------------------------------------------
+
+
+def newsgroups_tar(messages):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for name, text in messages.items():
+            data = text.encode("latin1")
+            info = tarfile.TarInfo(f"repo-abc/datos/{name}")
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+MESSAGES = {
+    "20news-bydate-train/sci.space/1": "From: x\n\nThe orbit of the moon.",
+    "20news-bydate-train/rec.autos/2": "From: x\n\nA fast café.",
+    "20news-bydate-test/sci.space/3": "From: x\n\nAnother launch.",
+}
+
+
+@pytest.fixture
+def newsgroups(web, cache, monkeypatch, tmp_path):
+    """figshare caído y un espejo que sirve tres mensajes."""
+    expected = tmp_path / "esperado"
+    for name, text in MESSAGES.items():
+        (expected / name).parent.mkdir(parents=True, exist_ok=True)
+        (expected / name).write_bytes(text.encode("latin1"))
+    monkeypatch.setattr(datasets, "NEWSGROUPS_CONTENT_SHA256", datasets._content_sha256(expected))
+    monkeypatch.setattr(datasets, "NEWSGROUPS_MIRROR", f"{web.url}/espejo")
+    caido = RealFile((f"{web.url}/figshare",), "0" * 64, "ninguna")
+    monkeypatch.setitem(datasets.REAL_FILES, "20news-bydate.tar.gz", caido)
+    monkeypatch.setenv("NLP_DATOS", "reales")
+    web.files["/espejo"] = newsgroups_tar(MESSAGES)
+    return cache
+
+
+def test_newsgroups_come_from_the_mirror_when_figshare_fails(newsgroups, web):
+    frame = datasets.load_documents()
+    assert list(frame) == list(datasets.load_articles()[["id", "titulo", "texto", "tema", "particion"]])
+    assert frame.set_index("id").texto.to_dict() == {
+        "sci.space/1": "The orbit of the moon.",
+        "rec.autos/2": "A fast café.",
+        "sci.space/3": "Another launch.",
+    }
+    assert frame.particion.tolist().count("train") == 2
+    web.asked.clear()
+    pd.testing.assert_frame_equal(datasets.load_documents(), frame)
+    assert web.asked == [], "la segunda vez sale de la caché"
+
+
+def test_newsgroups_with_other_content_are_refused(newsgroups, web):
+    web.files["/espejo"] = newsgroups_tar(MESSAGES | {"20news-bydate-test/sci.space/4": "intruso"})
+    with pytest.raises(DatasetError, match="su contenido no coincide"):
+        datasets.load_documents()
+    assert list(newsgroups.iterdir()) == []
+
+
+def test_newsgroups_truncated_download(newsgroups, web):
+    web.files["/espejo"] = web.files["/espejo"][:100]
+    with pytest.raises(DatasetError, match="llegó dañada"):
+        datasets.load_documents()
+    assert list(newsgroups.iterdir()) == []
+
+
+def test_newsgroups_never_opens_an_unknown_pickle(newsgroups):
+    newsgroups.mkdir()
+    (newsgroups / datasets.NEWSGROUPS).write_bytes(zlib.compress(pickle.dumps({"train": "no", "test": "no"})))
+    with pytest.raises(DatasetError, match="dañado o no es el esperado"):
+        datasets.load_documents()

@@ -1,0 +1,34 @@
+"""El intervalo por remuestreo cubre lo que dice cubrir."""
+
+import numpy as np
+import pytest
+
+from utils.metrics import bootstrap_interval
+
+
+def accuracy(a, b):
+    return np.mean(a == b)
+
+
+def test_interval_covers_the_true_accuracy_about_95_percent_of_the_time():
+    rng = np.random.default_rng(1)
+    inside = 0
+    for trial in range(200):
+        truth = np.zeros(100, int)
+        pred = (rng.random(100) > 0.7).astype(int)
+        low, high = bootstrap_interval(truth, pred, accuracy, n_resamples=300, seed=trial)
+        inside += low <= 0.7 <= high
+    assert 0.89 <= inside / 200 <= 0.99
+
+
+def test_interval_is_reproducible_and_contains_the_estimate():
+    truth, pred = np.array([0, 1, 1, 0, 1, 0]), np.array([0, 1, 0, 0, 1, 1])
+    low, high = bootstrap_interval(truth, pred, accuracy)
+    assert (low, high) == bootstrap_interval(truth, pred, accuracy)
+    assert low <= accuracy(truth, pred) <= high
+
+
+@pytest.mark.parametrize("pair", [([], []), ([1, 2], [1])])
+def test_bad_input_is_explained(pair):
+    with pytest.raises(ValueError, match="tantas predicciones como valores"):
+        bootstrap_interval(*pair, accuracy)
