@@ -88,6 +88,35 @@ def test_every_corpus_has_a_card_that_names_its_columns(name):
     assert "CC BY 4.0" in text
 
 
+def spanish(number):
+    return f"{number:,}".replace(",", ".")
+
+
+def test_cards_state_the_measured_size():
+    """Filas y palabras de cada ficha son las del archivo, y con ellas las cifras que se repiten en la prosa."""
+    sides = {
+        "articulos": ["texto"],
+        "resenas": ["texto"],
+        "intenciones": ["texto"],
+        "dialogos": ["pregunta", "respuesta"],
+        "traducciones": ["ingles"],
+        "relatos": ["texto"],
+        "polisemia": ["oracion"],
+    }
+    for name, columns in sides.items():
+        card = (datasets.EMBEDDED_DIR / f"{name}.md").read_text(encoding="utf-8")
+        frame = datasets._read_embedded(name)
+        total = sum(len(words(text)) for column in columns for text in frame[column])
+        assert f"{spanish(len(frame))} filas" in card, name
+        assert f"{spanish(total)} palabras" in card, name
+
+
+def test_card_of_reviews_states_the_split():
+    card = (datasets.EMBEDDED_DIR / "resenas.md").read_text(encoding="utf-8")
+    for part, size in datasets.load_reviews().particion.value_counts().items():
+        assert f"`{part}` ({size})" in card
+
+
 @everyone
 def test_no_personal_data(name):
     joined = "\n".join(TEXTS[name]())
@@ -114,7 +143,7 @@ def test_no_templates(name):
 
 @everyone
 def test_vocabulary_is_as_varied_as_prose(name):
-    """Palabras distintas en las primeras mil, en trozos de registros enteros: la prosa ronda 0,4 a 0,6."""
+    """Palabras distintas por palabra, en trozos de mil: la prosa ronda 0,4 a 0,6."""
     tokens = [token for text in TEXTS[name]() for token in words(text)]
     ratios = [len(set(tokens[i : i + 1000])) / 1000 for i in range(0, len(tokens) - 999, 1000)]
     assert len(ratios) == 0 or sum(ratios) / len(ratios) > 0.35
@@ -270,4 +299,7 @@ def test_difficulty_is_honest(measured):
 def test_cards_show_the_measured_difficulty(measured):
     for corpus, values in measured.items():
         card = (datasets.EMBEDDED_DIR / f"{corpus}.md").read_text(encoding="utf-8")
-        assert difficulty.with_table(card, values) == card, "corré «python -m utils.difficulty»"
+        shown = dict(re.findall(r"^\| (.+ · .+) \| (\d,\d\d) \|$", card, re.M))
+        shown = {name: float(value.replace(",", ".")) for name, value in shown.items()}
+        # Otra versión de scikit-learn puede mover uno o dos ejemplos; más que eso es una ficha vieja.
+        assert shown == pytest.approx(values, abs=0.02), "corré «python -m utils.difficulty»"

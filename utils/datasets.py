@@ -501,8 +501,8 @@ def load_intents() -> pd.DataFrame:
 
     Returns
     -------
-    pandas.DataFrame, shape (648, 4)
-        ``id``, ``intencion``, ``texto`` y ``particion``: ``train`` (408 frases de 24 intenciones)
+    pandas.DataFrame, shape (744, 4)
+        ``id``, ``intencion``, ``texto`` y ``particion``: ``train`` (504 frases de 24 intenciones)
         o ``test`` (180 de esas intenciones y 60 de ``otra``, fuera de todas).
     """
     return _read_embedded("intenciones")

@@ -54,7 +54,9 @@ def record(notebook: str, metrics: dict[str, float], headline: str) -> None:
         "metricas": values,
         "versiones": versions(),
     }
-    text = f"{len(values)} métricas declaradas; la principal, `{headline}` = {format_number(values[headline])}."
+    text = (
+        f"{len(values)} métricas declaradas; la principal, `{headline}` = {format_number(values[headline])}."
+    )
     display({MIME: payload, "text/markdown": text}, raw=True)
 
 
