@@ -87,6 +87,15 @@ def test_a_notebook_without_metrics_fails(repo):
     assert "no declaró sus métricas" in done.stderr
 
 
+def test_a_damaged_notebook_does_not_stop_the_rest(repo):
+    repo.add("1b_bien", GOOD.format(name="1b_bien"))
+    (repo.path / "clase_1" / "1a_rota.ipynb").write_text('{"cells": [')
+    done = repo.order("ejecutar")
+    assert done.returncode == 1
+    assert "1a_rota falló" in done.stderr
+    assert "✓ 1b_bien" in done.stdout
+
+
 def test_a_dead_kernel_is_reported(repo):
     repo.add("1a_muere", "import os; os._exit(1)")
     repo.add("1b_bien", GOOD.format(name="1b_bien"))

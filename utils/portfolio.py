@@ -15,6 +15,7 @@ import datetime
 import hashlib
 import html
 import json
+import os
 import platform
 import re
 import subprocess
@@ -181,6 +182,8 @@ def run_interruptible(coroutine) -> None:
         await asyncio.gather(*pending, return_exceptions=True)
 
     try:
+        while not future.done():  # esperar de a ratos deja pasar la señal también en Windows
+            time.sleep(0.1)
         future.result()
     except KeyboardInterrupt:
         future.cancel()
@@ -191,8 +194,16 @@ def run_interruptible(coroutine) -> None:
         thread.join()
 
 
+def _cells(path: Path) -> list[dict]:
+    """Las celdas de un notebook tal como están escritas; ninguna si el archivo está dañado."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["cells"]
+    except (ValueError, KeyError):
+        return []  # al ejecutarlo, nbformat dirá qué tiene
+
+
 def _count_code_cells(path: Path) -> int:
-    return sum(cell["cell_type"] == "code" for cell in json.loads(path.read_text(encoding="utf-8"))["cells"])
+    return sum(cell["cell_type"] == "code" for cell in _cells(path))
 
 
 # --- make portfolio -------------------------------------------------------------------------------
@@ -209,7 +220,7 @@ def run_portfolio(prefix: str, jobs: int, force: bool) -> int:
     mode = data_mode()
     folder = BUILD / mode
     state_file = folder / "estado.json"
-    state = json.loads(state_file.read_text(encoding="utf-8")) if state_file.exists() else {}
+    state = _read_state(state_file)
     runs = [Run(path) for path in find_notebooks(prefix)]
     shared = _shared_fingerprint(mode)
     prints = {run.name: _fingerprint(run.path, shared) for run in runs}
@@ -252,10 +263,18 @@ def run_portfolio(prefix: str, jobs: int, force: bool) -> int:
     return 1 if failed else 0
 
 
+def _read_state(file: Path) -> dict:
+    """Lo que quedó anotado de ejecuciones anteriores, de los notebooks que siguen existiendo."""
+    try:
+        state = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    names = {path.stem for path in find_notebooks()}
+    return {name: entry for name, entry in state.items() if name in names}
+
+
 def _shared_fingerprint(mode: str) -> str:
     """Huella de lo que puede cambiar cualquier notebook: modo, Python, dependencias y ``utils/``."""
-    import os
-
     digest = hashlib.sha256(f"{mode} {platform.python_version()} {os.environ.get('NLP_BERT')}".encode())
     files = [ROOT / "requirements.txt", *sorted((ROOT / "utils").rglob("*"))]
     for file in files:
@@ -266,8 +285,7 @@ def _shared_fingerprint(mode: str) -> str:
 
 def _fingerprint(path: Path, shared: str) -> str:
     """Huella de un notebook: el código y la prosa de sus celdas, más lo compartido y sus resultados."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    sources = [[cell["cell_type"], "".join(cell["source"])] for cell in cells]
+    sources = [[cell["cell_type"], "".join(cell["source"])] for cell in _cells(path)]
     stored = results.results_path(path.stem)
     extra = stored.read_text(encoding="utf-8") if stored.exists() else ""
     return hashlib.sha256(json.dumps([shared, sources, extra]).encode()).hexdigest()
@@ -278,6 +296,8 @@ def _write_outputs(run: Run, folder: Path) -> None:
     import nbformat
     from nbconvert import HTMLExporter
 
+    if run.notebook is None:  # ni siquiera se pudo leer
+        return
     results.write_atomic(folder / f"{run.name}.ipynb", nbformat.writes(run.notebook))
     page, _ = HTMLExporter(template_name="lab").from_notebook_node(
         run.notebook, resources={"metadata": {"name": run.name}}
@@ -314,9 +334,7 @@ def write_index() -> None:
     """Escribe ``build/index.html`` con lo que haya ejecutado, en los dos modos."""
     rows = []
     for mode in MODES:
-        file = BUILD / mode / "estado.json"
-        state = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        for name, entry in sorted(state.items()):
+        for name, entry in sorted(_read_state(BUILD / mode / "estado.json").items()):
             cells = (mode, _headline(entry["resultado"]), f"{entry['segundos']:.0f} s", entry["estado"])
             link = f'<a href="{mode}/{name}.html">{html.escape(name)}</a>'
             rows.append(
@@ -429,7 +447,7 @@ def _stored_seconds(stored: dict) -> str:
 
 def _title_and_summary(path: Path) -> tuple[str, str]:
     """Título y primera oración de la presentación de un notebook."""
-    header = "".join(json.loads(path.read_text(encoding="utf-8"))["cells"][0]["source"])
+    header = "".join(_cells(path)[0]["source"])
     title = re.search(r"^# (.+)", header, re.M)[1]
     paragraph = next(block for block in header.split("\n\n")[1:] if not block.startswith(("[", "#")))
     sentence = re.match(r".+?[.?!](?=\s|$)", paragraph.replace("\n", " "))[0]
