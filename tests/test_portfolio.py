@@ -26,7 +26,8 @@ def repo(repository):
             first = f'DEFAULT, here, opened = "viejo/nombre", 1, ""\nimport sys; sys.path.insert(0, {str(repository)!r})'
             header = f"# Título {name}\n\n[![x](x)](x)\n\nQué se ve acá. Y más.\n\n**Duración medida:** 0 s."
             cells = [nbformat.v4.new_markdown_cell(header), nbformat.v4.new_code_cell(first)]
-            cells += [nbformat.v4.new_code_cell(source) for source in sources]
+            stale = nbformat.v4.new_output("stream", text="de otra ejecución")
+            cells += [nbformat.v4.new_code_cell(source, outputs=[stale]) for source in sources]
             file = repository / f"clase_{name[0]}" / f"{name}.ipynb"
             file.parent.mkdir(exist_ok=True)
             nbformat.write(nbformat.v4.new_notebook(cells=cells), file)
@@ -66,6 +67,9 @@ def test_one_failure_does_not_stop_the_rest_and_a_second_call_resumes(repo):
         assert (build / name).exists()
     assert "1b_bien" in (build / "index.html").read_text()
     assert repo.status() == "", "el repositorio queda limpio"
+    failed = nbformat.read(build / "embebidos" / "1a_falla.ipynb", as_version=4)
+    assert [bool(cell.get("outputs")) for cell in failed.cells] == [False, False, True, True, False]
+    assert "\x1b[" not in first.stderr
 
     second = repo.order("ejecutar")
     assert second.returncode == 1

@@ -132,6 +132,19 @@ def use_style() -> None:
     )
 
 
+def say(text: str) -> None:
+    """Muestra un párrafo en Markdown: las conclusiones cuyos números salen de variables.
+
+    Parameters
+    ----------
+    text : str
+        Markdown; los saltos de línea sueltos se leen como espacios.
+    """
+    from IPython.display import Markdown, display
+
+    display(Markdown(text))
+
+
 def requirements(class_number: str | None = None) -> dict[str, str]:
     """Lee ``requirements.txt``.
 

@@ -85,6 +85,8 @@ async def execute(run: Run, progress, total_task) -> None:
 
     run.notebook = nbformat.read(run.path, as_version=4)
     cells = [cell for cell in run.notebook.cells if cell.cell_type == "code"]
+    for cell in cells:  # que tras una falla no queden a la vista salidas de otra ejecución
+        cell.outputs, cell.execution_count = [], None
     row = progress.add_task(run.name, total=len(cells), celda="arranca el núcleo")
     headings = _headings(run.notebook.cells)
 
@@ -255,7 +257,7 @@ def run_portfolio(prefix: str, jobs: int, force: bool) -> int:
     write_index()
     failed = [run for run in runs if run.status == "falló"]
     for run in failed:
-        print(f"\n--- {run.name} falló ---\n{run.error}", file=sys.stderr)
+        _print_error(f"\n--- {run.name} falló ---\n{run.error}")
     if interrupted:
         print("Interrumpido: lo terminado quedó en build/; la misma orden sigue desde acá.", file=sys.stderr)
         return 130
@@ -330,6 +332,11 @@ def _print_table(runs: list[Run], mode: str) -> None:
     Console().print(table)
 
 
+def _print_error(text: str) -> None:
+    """Escribe en stderr; los colores que IPython pone en las trazas, solo si lo lee una terminal."""
+    print(text if sys.stderr.isatty() else re.sub(r"\x1b\[[\d;]*m", "", text), file=sys.stderr)
+
+
 def write_index() -> None:
     """Escribe ``build/index.html`` con lo que haya ejecutado, en los dos modos."""
     rows = []
@@ -387,7 +394,7 @@ def refresh(prefix: str, jobs: int) -> int:
     results.write_atomic(readme, with_table(readme.read_text(encoding="utf-8")))
     failed = [run for run in runs if run.status == "falló"]
     for run in failed:
-        print(f"\n--- {run.name} falló; no lo toqué ---\n{run.error}", file=sys.stderr)
+        _print_error(f"\n--- {run.name} falló; no lo toqué ---\n{run.error}")
     return 1 if failed else 0
 
 
