@@ -304,7 +304,8 @@ def _write_outputs(run: Run, folder: Path) -> None:
     page, _ = HTMLExporter(template_name="lab").from_notebook_node(
         run.notebook, resources={"metadata": {"name": run.name}}
     )
-    results.write_atomic(folder / f"{run.name}.html", page)
+    # Los enlaces del notebook parten de clase_N/; los de la página, de build/<modo>/, un nivel más abajo.
+    results.write_atomic(folder / f"{run.name}.html", page.replace('href="../', 'href="../../'))
 
 
 def _headline(payload: dict | None) -> str:
