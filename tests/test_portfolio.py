@@ -84,6 +84,19 @@ def test_one_failure_does_not_stop_the_rest_and_a_second_call_resumes(repo):
     assert "1a_falla" not in forced.stdout
 
 
+def test_each_mode_has_its_own_copies_and_one_index(repo, monkeypatch):
+    repo.add("1a_bien", GOOD.format(name="1a_bien"))
+    assert repo.order("ejecutar").returncode == 0
+    monkeypatch.setenv("NLP_DATOS", "reales")
+    done = repo.order("ejecutar")
+    assert done.returncode == 0
+    assert "▶ 1a_bien" in done.stdout, "con otros datos hay que volver a ejecutar"
+    assert (repo.path / "build" / "reales" / "1a_bien.html").exists()
+    index = (repo.path / "build" / "index.html").read_text()
+    assert 'href="embebidos/1a_bien.html"' in index
+    assert 'href="reales/1a_bien.html"' in index
+
+
 def test_a_notebook_without_metrics_fails(repo):
     repo.add("1a_muda", "x = 1")
     done = repo.order("ejecutar")
