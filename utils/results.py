@@ -8,6 +8,7 @@ notebook o una prueba nunca cambia un archivo del repositorio.
 
 from __future__ import annotations
 
+import datetime
 import json
 import math
 import os
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from utils.datasets import MODES, ROOT, data_mode
 
+MODEL_RESULTS = ROOT / "utils" / "modelos" / "resultados.json"
 MIME = "application/vnd.portfolio-nlp.resultados+json"
 
 
@@ -144,17 +146,54 @@ def save(payload: dict, seconds: float, date: str) -> None:
     date : str
         Fecha de la ejecución, ``AAAA-MM-DD``.
     """
-    path = results_path(payload["notebook"])
-    everything = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    everything.setdefault(payload["notebook"], {})[payload["modo"]] = {
-        "metricas": payload["metricas"],
-        "principal": payload["principal"],
+    _add(
+        results_path(payload["notebook"]),
+        payload["notebook"],
+        {
+            payload["modo"]: _entry(
+                payload["metricas"], payload["principal"], seconds, payload["versiones"], date
+            )
+        },
+    )
+
+
+def save_model(name: str, metrics: dict[str, float], headline: str, seconds: float) -> None:
+    """Guarda en ``utils/modelos/resultados.json`` lo medido a un modelo que trae el repositorio.
+
+    Parameters
+    ----------
+    name : str
+        Carpeta del modelo, por ejemplo ``"vectores_mini"``.
+    metrics : dict of str to float
+        Nombre y valor de cada métrica.
+    headline : str
+        La que lo resume.
+    seconds : float
+        Cuánto tardó en entrenarse.
+    """
+    from utils.notebook import versions
+
+    metrics = {key: round(value, 4) for key, value in metrics.items()}
+    date = datetime.date.today().isoformat()
+    _add(MODEL_RESULTS, name, _entry(metrics, headline, seconds, versions(), date))
+
+
+def _entry(metrics: dict, headline: str, seconds: float, versions: dict, date: str) -> dict:
+    """Una medición, como se guarda."""
+    return {
+        "metricas": metrics,
+        "principal": headline,
         "segundos": round(seconds, 1),
-        "versiones": payload["versiones"],
+        "versiones": versions,
         "fecha": date,
     }
-    text = json.dumps(everything, ensure_ascii=False, indent=2, sort_keys=True) + "\n"
-    write_atomic(path, text)
+
+
+def _add(path: Path, key: str, values: dict) -> None:
+    """Agrega o renueva ``values`` bajo ``key`` en un ``resultados.json``, sin tocar lo demás."""
+    everything = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    everything.setdefault(key, {}).update(values)
+    write_atomic(path, json.dumps(everything, ensure_ascii=False, indent=2, sort_keys=True) + "\n")
 
 
 def write_atomic(path: Path, text: str) -> None:
