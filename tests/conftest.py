@@ -19,6 +19,20 @@ def embedded_mode(tmp_path_factory):
     os.environ["NLP_CACHE"] = str(tmp_path_factory.mktemp("cache"))
 
 
+def assert_light_import(*modules):
+    """Importar estos módulos tarda menos de medio segundo y no carga ninguna biblioteca pesada."""
+    heavy = ("tensorflow", "torch", "transformers", "gensim", "sklearn", "pandas", "numpy")
+    code = (
+        f"import sys, time; t = time.perf_counter(); import {', '.join(modules)}; t = time.perf_counter() - t; "
+        f"print(t, *(m for m in {heavy} if m in sys.modules))"
+    )
+    run = [sys.executable, "-c", code]
+    out = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True)
+    seconds, *loaded = out.stdout.split()
+    assert float(seconds) < 0.5
+    assert loaded == []
+
+
 @pytest.fixture
 def repository(tmp_path):
     """Copia mínima del repositorio, en git, para ejecutar la línea de órdenes sin tocar el verdadero."""

@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, assert_light_import
 
 from utils import bert
 from utils.bert import BertError
@@ -57,11 +57,7 @@ def loaded(folder):
 
 
 def test_import_is_light():
-    code = (
-        "import sys, utils.bert; print(*(m for m in ('torch', 'transformers', 'numpy') if m in sys.modules))"
-    )
-    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert out.stdout.split() == []
+    assert_light_import("utils.bert")
 
 
 def test_name_comes_from_the_environment(folder, monkeypatch):

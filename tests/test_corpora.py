@@ -165,6 +165,16 @@ def test_translations_do_not_leak_on_either_side():
         assert across == []
 
 
+@pytest.mark.parametrize("side", ["ingles", "espanol"])
+def test_translations_in_evaluation_are_not_variants_of_training(side):
+    """Ninguna comparte el 80 % de sus palabras, en cualquier orden, con una de entrenamiento de largo parecido."""
+    frame = datasets.load_translations()
+    train = [set(words(text)) for text in frame[side][frame.particion == "train"]]
+    test = [set(words(text)) for text in frame[side][frame.particion != "train"]]
+    variants = [(a, b) for a in test for b in train if len(a & b) >= 0.8 * max(len(a), len(b))]
+    assert variants == []
+
+
 # --- cantidades, rangos y particiones ----------------------------------------------------------------
 
 

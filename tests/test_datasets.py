@@ -3,29 +3,20 @@
 import http.server
 import io
 import pickle
-import subprocess
-import sys
 import tarfile
 import threading
 import zlib
 
 import pandas as pd
 import pytest
-from conftest import ROOT
+from conftest import ROOT, assert_light_import
 
 from utils import datasets
 from utils.datasets import DatasetError, RealFile
 
 
 def test_import_is_fast_and_light():
-    code = (
-        "import sys, time; t = time.perf_counter(); import utils.datasets; t = time.perf_counter() - t; "
-        "print(t, *(m for m in ('tensorflow', 'torch', 'pandas', 'sklearn') if m in sys.modules))"
-    )
-    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    seconds, *heavy = out.stdout.split()
-    assert float(seconds) < 0.5
-    assert heavy == []
+    assert_light_import("utils.datasets")
 
 
 def test_articles():

@@ -9,7 +9,7 @@ import unicodedata
 
 import numpy as np
 import pytest
-from conftest import ROOT
+from conftest import ROOT, assert_light_import
 
 from utils import corpus, datasets, results, vectors
 from utils.corpus import CorpusError
@@ -17,15 +17,7 @@ from utils.vectors import Settings, VectorsError
 
 
 def test_imports_are_light():
-    code = (
-        "import sys, time; t = time.perf_counter(); import utils.corpus, utils.vectors; "
-        "t = time.perf_counter() - t; "
-        "print(t, *(m for m in ('gensim', 'torch', 'numpy', 'pandas', 'sklearn') if m in sys.modules))"
-    )
-    out = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    seconds, *heavy = out.stdout.split()
-    assert float(seconds) < 0.5
-    assert heavy == []
+    assert_light_import("utils.corpus", "utils.vectors")
 
 
 # --- corpus ---------------------------------------------------------------------------------------
