@@ -212,3 +212,35 @@ def test_newsgroups_never_opens_an_unknown_pickle(newsgroups):
     (newsgroups / datasets.NEWSGROUPS).write_bytes(zlib.compress(pickle.dumps({"train": "no", "test": "no"})))
     with pytest.raises(DatasetError, match="dañado o no es el esperado"):
         datasets.load_documents()
+
+
+# --- hoteles y libros -----------------------------------------------------------------------------
+
+
+def test_hotels_lose_their_copies_before_the_split(monkeypatch, tmp_path):
+    path = tmp_path / "hoteles.csv"
+    rows = [f"opinión {i},{i % 2}" for i in range(1000)]
+    path.write_text("\n".join(["clean_text,y", *rows, *rows[1::2]]), encoding="utf-8")
+    monkeypatch.setattr(datasets, "fetch", lambda name: path)
+    hotels = datasets.load_hotels()
+    assert len(hotels) == hotels.texto.nunique() == 1000
+    assert hotels.positiva.mean() == 0.5
+    share = hotels.particion.value_counts(normalize=True)
+    assert abs(share["train"] - 0.8) < 0.05
+    assert abs(share["validation"] - 0.1) < 0.03
+
+
+def test_books_lose_their_licence(monkeypatch, tmp_path):
+    path = tmp_path / "libro.txt"
+    pages = [
+        "The Project Gutenberg EBook, by José\n\n*** START OF THIS PROJECT GUTENBERG EBOOK X ***",
+        "Produced by an anonymous Project Gutenberg volunteer.",
+        "Había una vez\nun ñandú.",
+        "Fin.",
+        "End of Project Gutenberg's X\n\n*** END OF THIS PROJECT GUTENBERG EBOOK X ***\nlicence",
+    ]
+    path.write_text("\n\n".join(pages), encoding="latin-1")
+    monkeypatch.setattr(datasets, "fetch", lambda name: path)
+    assert datasets.load_book("quijote") == "Había una vez\nun ñandú.\n\nFin."
+    with pytest.raises(DatasetError, match="No conozco el libro «biblia»"):
+        datasets.load_book("biblia")

@@ -1,9 +1,9 @@
-"""El intervalo por remuestreo cubre lo que dice cubrir."""
+"""El intervalo por remuestreo cubre lo que dice cubrir, y la búsqueda se mide sin regalar empates."""
 
 import numpy as np
 import pytest
 
-from utils.metrics import bootstrap_interval
+from utils.metrics import bootstrap_interval, retrieval_scores
 
 
 def accuracy(a, b):
@@ -32,3 +32,17 @@ def test_interval_is_reproducible_and_contains_the_estimate():
 def test_bad_input_is_explained(pair):
     with pytest.raises(ValueError, match="tantas predicciones como valores"):
         bootstrap_interval(*pair, accuracy)
+
+
+def test_retrieval_ranks_and_breaks_ties_against():
+    similarity = [[0.9, 0.1, 0.0], [0.5, 0.4, 0.3], [0.0, 0.0, 0.0]]
+    assert retrieval_scores(similarity, [0, 2, 1]) == {
+        "p1": 1 / 3,
+        "mrr": pytest.approx((1 + 1 / 3 + 1 / 3) / 3),
+    }
+
+
+@pytest.mark.parametrize("pair", [(np.zeros((0, 3)), []), (np.zeros((2, 3)), [0]), (np.zeros(3), [0])])
+def test_bad_retrieval_input_is_explained(pair):
+    with pytest.raises(ValueError, match="un documento correcto por consulta"):
+        retrieval_scores(*pair)

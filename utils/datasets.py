@@ -157,6 +157,13 @@ REAL_FILES = {
 # --- modo y caché ---------------------------------------------------------------------------------
 
 
+BOOKS = {
+    "martin_fierro": "14765-8.txt",
+    "martin_fierro_vuelta": "15066-8.txt",
+    "quijote": "2000-8.txt",
+}
+
+
 def data_mode() -> str:
     """Juego de datos que rige, según ``NLP_DATOS``: ``"embebidos"`` (por omisión) o ``"reales"``.
 
@@ -494,6 +501,64 @@ def load_reviews(domain: str | None = None) -> pd.DataFrame:
     if domain not in domains:
         raise DatasetError(f"No conozco el dominio «{domain}»: los que hay son {', '.join(domains)}.")
     return frame[frame.dominio == domain].reset_index(drop=True)
+
+
+def load_hotels() -> pd.DataFrame:
+    """Opiniones reales de hoteles, positivas o negativas, en minúscula y sin puntuación (AHR).
+
+    El archivo trae 5.341 filas con las dos clases parejas, pero 1.980 son copias exactas: las
+    positivas se repitieron para igualar. Acá queda una de cada una; con las copias, un modelo
+    encuentra en la prueba textos que vio al entrenar.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (3361, 3)
+        ``texto``, ``positiva`` (int, 0 o 1) y ``particion`` (``train``, ``validation`` o ``test``;
+        80, 10 y 10 de cada cien, según el sha256 del texto).
+
+    Raises
+    ------
+    DatasetError
+        Si el archivo no se pudo conseguir o está dañado.
+
+    References
+    ----------
+    Andalusian Hotels Reviews (TripAdvisor, 2021, y COAH): Molina-González, M. D. et al. (2014).
+    Cross-domain sentiment analysis using Spanish opinionated words. NLDB.
+    """
+    import numpy as np
+    import pandas as pd
+
+    frame = pd.read_csv(fetch("ahr_hoteles_es.csv"), encoding="utf-8")
+    frame = frame.set_axis(["texto", "positiva"], axis="columns").drop_duplicates("texto", ignore_index=True)
+    percent = frame.texto.map(lambda text: int(hashlib.sha256(text.encode()).hexdigest(), 16) % 100)
+    parts = np.select([percent < 80, percent < 90], ["train", "validation"], "test")
+    return frame.assign(particion=parts)
+
+
+def load_book(name: str) -> str:
+    """Un libro de Project Gutenberg, sin la licencia que lo rodea.
+
+    Parameters
+    ----------
+    name : {"quijote", "martin_fierro", "martin_fierro_vuelta"}
+
+    Returns
+    -------
+    str
+        El texto en Unicode, con los finales de línea del original como ``\\n``.
+
+    Raises
+    ------
+    DatasetError
+        Si el nombre no existe, o si el archivo no se pudo conseguir o está dañado.
+    """
+    if name not in BOOKS:
+        raise DatasetError(f"No conozco el libro «{name}»: los que hay son {', '.join(BOOKS)}.")
+    text = fetch(BOOKS[name]).read_text(encoding="latin-1")
+    text = text.split("*** START OF", 1)[1].split("***", 1)[1].rsplit("End of Project Gutenberg", 1)[0]
+    paragraphs = text.strip().split("\n\n")
+    return "\n\n".join(part for part in paragraphs if "Produced by" not in part).strip()
 
 
 def load_intents() -> pd.DataFrame:

@@ -53,3 +53,40 @@ def bootstrap_interval(
     scores = [score(y_true[draw], y_pred[draw]) for draw in draws]
     low, high = np.percentile(scores, [2.5, 97.5])
     return float(low), float(high)
+
+
+def retrieval_scores(similarity: np.ndarray, relevant: np.ndarray) -> dict[str, float]:
+    """Mide una búsqueda en la que cada consulta tiene un solo documento correcto.
+
+    Parameters
+    ----------
+    similarity : array-like, shape (consultas, documentos)
+        Cuánto se parece cada documento a cada consulta. Los empates se resuelven en contra: si no,
+        un buscador que da cero a todo parecería acertar.
+    relevant : array-like of int, shape (consultas,)
+        Posición del documento correcto.
+
+    Returns
+    -------
+    dict
+        ``p1``: proporción de consultas cuyo primer resultado es el correcto; ``mrr``: media de la
+        inversa del puesto en que aparece.
+
+    Raises
+    ------
+    ValueError
+        Si no hay consultas o no hay una respuesta por consulta.
+
+    References
+    ----------
+    Voorhees, E. (1999). The TREC-8 question answering track report.
+    """
+    similarity, relevant = np.asarray(similarity), np.asarray(relevant)
+    if similarity.ndim != 2 or len(similarity) == 0 or relevant.shape != (len(similarity),):
+        raise ValueError(
+            "Hace falta una fila de similitudes y un documento correcto por consulta, y al menos una consulta: "
+            f"las formas son {similarity.shape} y {relevant.shape}."
+        )
+    right = similarity[np.arange(len(relevant)), relevant]
+    ranks = (similarity >= right[:, None]).sum(axis=1)
+    return {"p1": float(np.mean(ranks == 1)), "mrr": float(np.mean(1 / ranks))}
