@@ -6,6 +6,7 @@ Face o de una carpeta, y el código es el mismo.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ def model_name() -> str:
     return os.environ.get("NLP_BERT") or str(SHIPPED)
 
 
-def load(name: str | Path | None = None, model_class=None):
+def load(name: str | Path | None = None, model_class=None, **options):
     """Carga un tokenizador y un modelo.
 
     Parameters
@@ -41,6 +42,8 @@ def load(name: str | Path | None = None, model_class=None):
     model_class : type, optional
         Clase de transformers que lo recibe; por omisión ``AutoModelForMaskedLM``, cuyo
         ``base_model`` es el codificador solo.
+    **options
+        Lo demás que recibe su ``from_pretrained``, como ``num_labels``.
 
     Returns
     -------
@@ -63,8 +66,9 @@ def load(name: str | Path | None = None, model_class=None):
         )
     where = str(Path(name).expanduser()) if is_folder else name
     try:
-        tokenizer = AutoTokenizer.from_pretrained(where)
-        model = (model_class or AutoModelForMaskedLM).from_pretrained(where)
+        with _without_reports():
+            tokenizer = AutoTokenizer.from_pretrained(where)
+            model = (model_class or AutoModelForMaskedLM).from_pretrained(where, **options)
     except (OSError, ValueError) as error:  # así avisan el hub, la falta de red y los archivos dañados
         if is_folder:
             advice = "no tiene un modelo de transformers completo: conseguilo de nuevo"
@@ -72,6 +76,22 @@ def load(name: str | Path | None = None, model_class=None):
             advice = "no está en el hub o no hay red: revisá el nombre y la conexión"
         raise BertError(f"«{name}» {advice}, o quitá NLP_BERT para usar el incluido.") from error
     return tokenizer, model.eval()
+
+
+@contextlib.contextmanager
+def _without_reports():
+    """Sin la barra de carga ni el informe de pesos que faltan: en un notebook parecen errores."""
+    from transformers.utils import logging
+
+    verbosity, bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bar:
+            logging.enable_progress_bar()
 
 
 def embed_tokens(

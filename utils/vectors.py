@@ -1,6 +1,6 @@
 """Los vectores de palabras que trae el repositorio (``vectores_mini``): entrenarlos, cargarlos y medirlos.
 
-    python -m utils.vectors CARPETA_CORPUS      # entrena los candidatos y publica el mejor
+    python -m utils.pretrain CARPETA_CORPUS --solo vectores   # entrena los candidatos y publica el mejor
 
 El entrenamiento se puede cortar en cualquier momento: al volver a lanzarlo sigue desde la última
 época terminada, y el resultado es el mismo que sin el corte.
@@ -8,7 +8,6 @@ El entrenamiento se puede cortar en cualquier momento: al volver a lanzarlo sigu
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import hashlib
 import os
@@ -18,7 +17,7 @@ import shutil
 import time
 from pathlib import Path
 
-from utils import corpus, datasets, results
+from utils import cards, corpus, datasets, results
 
 FOLDER = datasets.ROOT / "utils" / "modelos" / "vectores_mini"
 
@@ -414,36 +413,10 @@ def card_tables(measured: dict[str, dict], chosen: str, counts) -> dict[str, str
     fields = [field.name for field in dataclasses.fields(Settings)]
     settings = [(f"`{field}`", *(getattr(each, field) for each in CANDIDATES.values())) for field in fields]
     return {
-        "corpus": _markdown(["Fuente", *counts], counts.itertuples()),
-        "ajustes": _markdown(["Ajuste", *CANDIDATES], settings),
-        "medidas": _markdown(["Medida", *names], figures),
+        "corpus": cards.table(["Fuente", *counts], counts.itertuples()),
+        "ajustes": cards.table(["Ajuste", *CANDIDATES], settings),
+        "medidas": cards.table(["Medida", *names], figures),
     }
-
-
-def _markdown(head: list[str], rows) -> str:
-    """Tabla en Markdown, con los números como se escriben en español."""
-    lines = [head, ["---", *["---:"] * (len(head) - 1)]]
-    lines += [[name, *map(_cell, values)] for name, *values in rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _cell(value) -> str:
-    """Un valor de tabla: los enteros, con punto de miles; los demás números, con coma decimal."""
-    if isinstance(value, bool):
-        return "sí" if value else "no"
-    if isinstance(value, str | tuple):
-        return str(value)
-    if isinstance(value, int):
-        return f"{value:,}".replace(",", ".")
-    return (f"{value:.3f}" if value >= 0.001 or value == 0 else f"{value:g}").replace(".", ",")
-
-
-def with_tables(card: str, tables: dict[str, str]) -> str:
-    """La ficha con sus tablas al día, cada una entre sus marcas."""
-    for name, table in tables.items():
-        start, end = f"<!-- {name}: inicio -->", f"<!-- {name}: fin -->"
-        card = re.sub(f"{start}.*?{end}", f"{start}\n{table}\n{end}", card, flags=re.S)
-    return card
 
 
 def publish(folder: Path | str, work: Path) -> None:
@@ -455,26 +428,5 @@ def publish(folder: Path | str, work: Path) -> None:
     results.save_model("vectores_mini", metrics, "analogias_top1", metrics.pop("segundos"))
     card = FOLDER / "README.md"
     tables = card_tables(measured, chosen, corpus.summary(folder))
-    results.write_atomic(card, with_tables(card.read_text(encoding="utf-8"), tables))
+    results.write_atomic(card, cards.fill(card.read_text(encoding="utf-8"), tables))
     print(f"Publicado: {chosen}, en {FOLDER}.")
-
-
-def main() -> None:
-    """Línea de órdenes."""
-    parser = argparse.ArgumentParser(
-        prog="python -m utils.vectors", description="Entrena y publica los vectores de palabras."
-    )
-    parser.add_argument("corpus", help="carpeta con los .txt.xz del corpus")
-    parser.add_argument("--trabajo", help="carpeta de lo que está a medio entrenar", type=Path)
-    arguments = parser.parse_args()
-    work = arguments.trabajo or datasets.cache_dir() / "vectores_mini"
-    try:
-        publish(arguments.corpus, work)
-    except corpus.CorpusError as error:
-        raise SystemExit(str(error)) from None
-    except KeyboardInterrupt:
-        raise SystemExit(f"Cortado: lo entrenado quedó en {work}; la misma orden sigue desde ahí.") from None
-
-
-if __name__ == "__main__":
-    main()
