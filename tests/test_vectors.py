@@ -286,3 +286,57 @@ def test_missing_or_damaged_vectors(tmp_path):
     (copy / "vocabulario.txt").write_text("una sola\n", encoding="utf-8")
     with pytest.raises(VectorsError, match=message):
         vectors.load(copy)
+
+
+# --- vectores de un archivo propio ----------------------------------------------------------------
+
+
+@pytest.fixture
+def real_mode(monkeypatch):
+    monkeypatch.setenv("NLP_DATOS", "reales")
+    monkeypatch.delenv("NLP_VECTORES", raising=False)
+    return monkeypatch
+
+
+@pytest.fixture(scope="module")
+def tiny_fasttext(tmp_path_factory):
+    """Un fastText de juguete, guardado en los formatos en que se publican los grandes."""
+    from gensim.models import FastText
+    from gensim.models.fasttext import save_facebook_model
+
+    folder = tmp_path_factory.mktemp("fasttext")
+    model = FastText(
+        [["sol", "y", "mar", "mar"]] * 5, vector_size=4, min_count=1, bucket=50, workers=1, epochs=1
+    )
+    save_facebook_model(model, str(folder / "mini.bin"))
+    model.wv.save_word2vec_format(str(folder / "mini.vec"))
+    model.wv.save_word2vec_format(str(folder / "mini.vec.gz"))
+    return folder, model.wv
+
+
+def test_pretrained_are_the_shipped_ones_unless_asked(real_mode):
+    assert vectors.load_pretrained()[1] == "vectores_mini"
+    real_mode.setenv("NLP_DATOS", "embebidos")
+    real_mode.setenv("NLP_VECTORES", "no_existe.vec")
+    assert vectors.load_pretrained()[1] == "vectores_mini", "el modo embebido no mira la variable"
+
+
+@pytest.mark.parametrize("name", ["mini.bin", "mini.vec", "mini.vec.gz"])
+def test_pretrained_from_a_file(real_mode, tiny_fasttext, name):
+    folder, original = tiny_fasttext
+    real_mode.setenv("NLP_VECTORES", str(folder / name))
+    loaded, source = vectors.load_pretrained(limit=2)
+    assert source == name
+    assert loaded.index_to_key == original.index_to_key[:2]
+    np.testing.assert_allclose(loaded.vectors, original.vectors[:2], atol=1e-5)
+
+
+def test_pretrained_file_missing_or_damaged(real_mode, tmp_path):
+    real_mode.setenv("NLP_VECTORES", str(tmp_path / "falta.vec"))
+    with pytest.raises(VectorsError, match="no existe: corregí la ruta"):
+        vectors.load_pretrained()
+    for name in ("roto.bin", "roto.vec", "roto.vec.gz"):
+        (tmp_path / name).write_bytes(b"esto no son vectores")
+        real_mode.setenv("NLP_VECTORES", str(tmp_path / name))
+        with pytest.raises(VectorsError, match="No pude leer"):
+            vectors.load_pretrained()

@@ -114,6 +114,62 @@ def load(folder: Path | str = FOLDER):
     return _keyed_vectors(words, matrix)
 
 
+def load_pretrained(limit: int = 100_000):
+    """Los vectores preentrenados de esta sesión. No descarga nada.
+
+    Con datos reales, los del archivo que nombre la variable ``NLP_VECTORES``, si está definida; en
+    cualquier otro caso, los que trae el repositorio.
+
+    Parameters
+    ----------
+    limit : int
+        Cuántas palabras conservar del archivo, que las trae de más a menos frecuente.
+
+    Returns
+    -------
+    vectors : gensim.models.KeyedVectors
+    name : str
+        ``"vectores_mini"`` o el nombre del archivo.
+
+    Raises
+    ------
+    VectorsError
+        Si el archivo no existe o no se puede leer.
+
+    References
+    ----------
+    Grave, E. et al. (2018). Learning word vectors for 157 languages. LREC.
+    Los archivos (``cc.es.300.vec.gz``, ``cc.es.300.bin``): https://fasttext.cc/docs/en/crawl-vectors.html
+    """
+    name = os.environ.get("NLP_VECTORES")
+    if datasets.data_mode() != "reales" or not name:
+        return load(), "vectores_mini"
+    path = datasets.ROOT / Path(name).expanduser()
+    if not path.is_file():
+        raise VectorsError(
+            f"NLP_VECTORES nombra {path}, que no existe: corregí la ruta o quitá la variable "
+            "para usar los vectores del repositorio."
+        )
+    try:
+        return _read_fasttext(path, limit), path.name
+    except Exception as error:  # cada formato falla a su modo
+        raise VectorsError(
+            f"No pude leer {path} ({type(error).__name__}: {error}): tiene que ser un .bin de fastText "
+            "o un .vec, que puede estar comprimido (.vec.gz)."
+        ) from error
+
+
+def _read_fasttext(path: Path, limit: int):
+    """``KeyedVectors`` con las primeras ``limit`` palabras de un ``.bin`` de fastText o un ``.vec``."""
+    from gensim.models import KeyedVectors
+    from gensim.models.fasttext import load_facebook_vectors
+
+    if path.suffix != ".bin":
+        return KeyedVectors.load_word2vec_format(str(path), limit=limit, unicode_errors="replace")
+    complete = load_facebook_vectors(str(path))
+    return _keyed_vectors(complete.index_to_key[:limit], complete.vectors[:limit])
+
+
 def _keyed_vectors(words: list[str], matrix):
     """``KeyedVectors`` en float32 con esas palabras; ``matrix`` es de shape (palabras, dimensiones)."""
     from gensim.models import KeyedVectors
