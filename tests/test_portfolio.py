@@ -1,5 +1,6 @@
 """La línea de órdenes, sobre una copia del repositorio con notebooks mínimos."""
 
+import functools
 import json
 import signal
 import subprocess
@@ -124,7 +125,9 @@ def test_a_dead_kernel_is_reported(repo):
 def test_interrupting_keeps_what_was_done(repo):
     repo.add("1a_rapida", GOOD.format(name="1a_rapida"))
     repo.add("1b_lenta", "import time; time.sleep(300)", GOOD.format(name="1b_lenta"))
-    process = repo.order("ejecutar", start=subprocess.Popen)
+    # Lo que se lanza en segundo plano desde un guion hereda SIGINT ignorada: acá hace falta que la oiga.
+    listen = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = repo.order("ejecutar", start=functools.partial(subprocess.Popen, preexec_fn=listen))
     state = repo.path / "build" / "embebidos" / "estado.json"
     deadline = time.time() + 60
     while not state.exists() and time.time() < deadline:
