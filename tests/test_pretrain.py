@@ -113,10 +113,10 @@ def test_resumed_training_gives_the_same_weights(prepared, tmp_path, monkeypatch
     whole, history = pretrain.train(prepared, tmp_path / "entero", TINY, "cpu")
     step = pretrain._step
 
-    def interrupt(model, steppers, batches, number, *rest):
+    def interrupt(model, working, steppers, batches, number, *rest):
         if number == 7:
             raise KeyboardInterrupt
-        return step(model, steppers, batches, number, *rest)
+        return step(model, working, steppers, batches, number, *rest)
 
     with monkeypatch.context() as patch:
         patch.setattr(pretrain, "_step", interrupt)

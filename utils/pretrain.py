@@ -71,13 +71,13 @@ class Settings:
     heads: int = 4
     intermediate: int = 1024
     positions: int = 256
-    phases: tuple[tuple[int, float], ...] = ((32, 0.08), (64, 0.6), (128, 0.95), (256, 1.0))
+    phases: tuple[tuple[int, float], ...] = ((32, 0.04), (64, 0.6), (128, 0.95), (256, 1.0))
     batch_tokens: int = 8192
     masked: float = 0.2
-    steps: int = 12_000
+    steps: int = 24_000
     learning_rate: float = 2e-3
     matrix_learning_rate: float = 3e-3
-    warmup: float = 0.02
+    warmup: float = 0.01
     decay: float = 0.3
     weight_decay: float = 0.01
     seed: int = 42
@@ -280,11 +280,19 @@ def masked_logits(model, seen, chosen):
     Tensor, shape (elegidas, vocabulario), float32
         La salida completa sería cinco veces más cara: la mayor parte del costo de un BERT chico.
     """
+    hidden = model.bert(input_ids=seen).last_hidden_state
+    return model.cls(hidden[chosen]).float()
+
+
+def working_copy(model):
+    """Copia del modelo en bfloat16, con la que se calculan los gradientes.
+
+    Los pesos que se actualizan quedan en float32, porque en bfloat16 un paso chico se pierde en el
+    redondeo (Micikevicius y otros, 2018); la copia ahorra un tercio del tiempo.
+    """
     import torch
 
-    with torch.autocast(seen.device.type, torch.bfloat16):
-        hidden = model.bert(input_ids=seen).last_hidden_state
-        return model.cls(hidden[chosen]).float()
+    return copy.deepcopy(model).to(torch.bfloat16)
 
 
 def optimizers(model, settings: Settings) -> list:
@@ -348,6 +356,7 @@ def train(prepared: Path, work: Path, settings: Settings, device: str | None = N
     stream = np.load(prepared / "train.npy", mmap_mode="r")
     batches = Batches(stream, masking.pieces(tokenizer), settings)
     model = new_model(settings, tokenizer.get_vocab_size()).to(device).train()
+    working = working_copy(model)
     steppers = optimizers(model, settings)
     key = hashlib.sha256(f"{settings} {prepared.name}".encode()).hexdigest()[:12]
     path = work / f"beto_{key}.pt"
@@ -355,7 +364,7 @@ def train(prepared: Path, work: Path, settings: Settings, device: str | None = N
     losses, seconds, start = [], history[-1]["segundos"] if history else 0.0, time.perf_counter()
     bar = tqdm(range(step, settings.steps), initial=step, total=settings.steps, unit="paso", desc="BERT")
     for step in bar:
-        losses.append(_step(model, steppers, batches, step, settings, device))
+        losses.append(_step(model, working, steppers, batches, step, settings, device))
         if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == settings.steps:
             loss = float(np.mean(losses))
             elapsed = seconds + time.perf_counter() - start
@@ -366,20 +375,25 @@ def train(prepared: Path, work: Path, settings: Settings, device: str | None = N
     return model.eval(), history
 
 
-def _step(model, steppers, batches: Batches, step: int, settings: Settings, device: str) -> float:
+def _step(model, working, steppers, batches: Batches, step: int, settings: Settings, device: str) -> float:
     """Un paso de optimización; devuelve la pérdida."""
     import torch
 
     seen, ids, chosen = (torch.from_numpy(each).to(device) for each in batches[step])
-    loss = torch.nn.functional.cross_entropy(masked_logits(model, seen, chosen), ids[chosen])
+    with torch.no_grad():
+        for copied, parameter in zip(working.parameters(), model.parameters(), strict=True):
+            copied.copy_(parameter)
+    loss = torch.nn.functional.cross_entropy(masked_logits(working, seen, chosen), ids[chosen])
     loss.backward()
+    for copied, parameter in zip(working.parameters(), model.parameters(), strict=True):
+        parameter.grad = copied.grad.float()
+    working.zero_grad()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     for stepper in steppers:
         for group in stepper.param_groups:
             group.setdefault("base_lr", group["lr"])
             group["lr"] = group["base_lr"] * rate_factor(step, settings)
         stepper.step()
-        stepper.zero_grad()
     return loss.item()
 
 
