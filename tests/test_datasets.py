@@ -2,9 +2,11 @@
 
 import http.server
 import io
+import json
 import pickle
 import tarfile
 import threading
+import zipfile
 import zlib
 
 import pandas as pd
@@ -244,3 +246,52 @@ def test_books_lose_their_licence(monkeypatch, tmp_path):
     assert datasets.load_book("quijote") == "Había una vez\nun ñandú.\n\nFin."
     with pytest.raises(DatasetError, match="No conozco el libro «biblia»"):
         datasets.load_book("biblia")
+
+
+# --- pares de oraciones y charlas -----------------------------------------------------------------
+
+
+def test_tatoeba_families_share_a_sentence_and_never_a_partition(monkeypatch, tmp_path):
+    path = tmp_path / "pares.zip"
+    chained = ["Go.\tVe.", "Go!\t¡Vete!", "Leave.\tVete.", "Stay.\tQuédate."]
+    single = [f"I have {i}.\tTengo {i}." for i in range(1000)]
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("spa-eng/spa.txt", "\n".join(chained + single) + "\n")
+    monkeypatch.setattr(datasets, "fetch", lambda name: path)
+    pairs = datasets.load_tatoeba()
+    assert list(pairs.familia[:4]) == [0, 0, 0, 1]
+    assert pairs.ingles[1] == "Go!"
+    assert pairs.espanol[1] == "¡Vete!"
+    assert len(pairs) == 1004
+    assert pairs.groupby("familia").particion.nunique().max() == 1
+    share = pairs.particion.value_counts(normalize=True)
+    assert abs(share["train"] - 0.9) < 0.05
+
+
+def test_convai_keeps_only_chat_and_splits_by_question(monkeypatch, tmp_path):
+    def dialogue(*texts):
+        classes = ["Human", "Bot"]
+        return {
+            "dialog": [
+                {"sender": f"p{i % 2}", "sender_class": classes[i % 2], "text": text}
+                for i, text in enumerate(texts)
+            ]
+        }
+
+    path = tmp_path / "charlas.json"
+    chats = [
+        dialogue("Hi!", "hello  there", "/end"),
+        dialogue("hi", "Hello there."),
+        dialogue("HI", "привет", "hi", "good", "🙂", "palabra " * 31),
+        *(dialogue(f"question {i}", "yes") for i in range(500)),
+    ]
+    path.write_text(json.dumps(chats), encoding="utf-8")
+    monkeypatch.setattr(datasets, "fetch", lambda name: path)
+    pairs = datasets.load_convai()
+    assert pairs.loc[:1, ["pregunta", "respuesta", "contesta"]].to_numpy().tolist() == [
+        ["Hi!", "hello there", "Bot"],
+        ["hi", "good", "Bot"],
+    ]
+    assert len(pairs) == 502
+    assert pairs.particion[0] == pairs.particion[1]
+    assert set(pairs.particion) == {"train", "validation", "test"}

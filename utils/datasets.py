@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -526,14 +527,24 @@ def load_hotels() -> pd.DataFrame:
     Andalusian Hotels Reviews (TripAdvisor, 2021, y COAH): Molina-González, M. D. et al. (2014).
     Cross-domain sentiment analysis using Spanish opinionated words. NLDB.
     """
-    import numpy as np
     import pandas as pd
 
     frame = pd.read_csv(fetch("ahr_hoteles_es.csv"), encoding="utf-8")
     frame = frame.set_axis(["texto", "positiva"], axis="columns").drop_duplicates("texto", ignore_index=True)
-    percent = frame.texto.map(lambda text: int(hashlib.sha256(text.encode()).hexdigest(), 16) % 100)
-    parts = np.select([percent < 80, percent < 90], ["train", "validation"], "test")
-    return frame.assign(particion=parts)
+    return frame.assign(particion=_split_by_hash(frame.texto, train=80, validation=10))
+
+
+def _split_by_hash(keys: pd.Series, train: int, validation: int):
+    """Partición de cada fila según el sha256 de su clave: la misma siempre, y junta las claves iguales."""
+    import numpy as np
+
+    percent = keys.map(lambda key: int(hashlib.sha256(key.encode()).hexdigest(), 16) % 100)
+    return np.select([percent < train, percent < train + validation], ["train", "validation"], "test")
+
+
+def _words_only(text: str) -> str:
+    """La oración en minúscula, sin puntuación: «¡Ve!» y «Ve.» son la misma."""
+    return " ".join(re.findall(r"\w+", text.casefold()))
 
 
 def load_book(name: str) -> str:
@@ -618,6 +629,96 @@ def load_translations() -> pd.DataFrame:
         (``train`` 2.400, ``validation`` 300, ``test`` 300; ninguna familia está en dos).
     """
     return _read_embedded("traducciones")
+
+
+def load_tatoeba() -> pd.DataFrame:
+    """Pares de oraciones en inglés y en español de Tatoeba.
+
+    El archivo se repite mucho: 118.964 pares salen de 102.904 oraciones inglesas y 113.322
+    españolas, porque una oración tiene varias traducciones. Partir al azar los pares deja en la
+    prueba oraciones ya vistas; acá los que comparten alguna de las dos (sin mirar mayúsculas ni
+    puntuación) forman una familia, y cada familia está en una sola partición.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (118964, 4)
+        ``familia`` (int), ``ingles``, ``espanol`` y ``particion`` (``train``, ``validation`` o
+        ``test``: 90, 5 y 5 familias de cada cien, según el sha256 de su primera oración inglesa).
+
+    Raises
+    ------
+    DatasetError
+        Si el archivo no se pudo conseguir o está dañado.
+
+    References
+    ----------
+    Tatoeba (https://tatoeba.org), en la selección de https://www.manythings.org/anki (2018).
+    """
+    import zipfile
+
+    import numpy as np
+    import pandas as pd
+    from scipy.sparse import coo_array, csgraph
+
+    with zipfile.ZipFile(fetch("spa-eng.zip")) as archive:
+        lines = archive.read("spa-eng/spa.txt").decode("utf-8").splitlines()
+    frame = pd.DataFrame([line.split("\t")[:2] for line in lines], columns=["ingles", "espanol"])
+    english = pd.factorize(frame.ingles.map(_words_only))[0]
+    spanish = pd.factorize(frame.espanol.map(_words_only))[0] + english.max() + 1
+    nodes = spanish.max() + 1
+    links = coo_array((np.ones(len(frame)), (english, spanish)), shape=(nodes, nodes))
+    family = pd.factorize(csgraph.connected_components(links, directed=False)[1][english])[0]
+    first = frame.ingles.groupby(family).transform("min")
+    parts = _split_by_hash(first, train=90, validation=5)
+    return frame.assign(familia=family, particion=parts)[["familia", "ingles", "espanol", "particion"]]
+
+
+def load_convai() -> pd.DataFrame:
+    """Pares de turnos seguidos de las charlas de ConvAI2, entre voluntarios y bots, en inglés.
+
+    Un par es lo que dijo uno y lo que contestó el otro. Quedan afuera las órdenes al bot (``/start``),
+    lo escrito en otro alfabeto, lo que no tiene ninguna letra, los turnos de más de 30 palabras y los
+    pares repetidos. La misma pregunta (sin mirar mayúsculas ni puntuación) está en una sola partición:
+    la prueba son preguntas nuevas.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (n, 4)
+        ``pregunta``, ``respuesta``, ``contesta`` (``"Human"`` o ``"Bot"``) y ``particion`` (``train``,
+        ``validation`` o ``test``: 90, 5 y 5 preguntas de cada cien).
+
+    Raises
+    ------
+    DatasetError
+        Si el archivo no se pudo conseguir o está dañado.
+
+    References
+    ----------
+    Dinan, E. et al. (2019). The second conversational intelligence challenge (ConvAI2). NeurIPS.
+    """
+    import json
+
+    import pandas as pd
+
+    dialogues = json.loads(fetch("data_volunteers.json").read_text(encoding="utf-8"))
+    rows = [
+        (" ".join(turn["text"].split()), " ".join(reply["text"].split()), reply["sender_class"])
+        for dialogue in dialogues
+        for turn, reply in itertools.pairwise(dialogue["dialog"])
+        if turn["sender"] != reply["sender"] and _is_chat(turn["text"]) and _is_chat(reply["text"])
+    ]
+    frame = pd.DataFrame(rows, columns=["pregunta", "respuesta", "contesta"])
+    asked, answered = frame.pregunta.map(_words_only), frame.respuesta.map(_words_only)
+    frame = frame.assign(particion=_split_by_hash(asked, train=90, validation=5))
+    repeated = pd.DataFrame({"pregunta": asked, "respuesta": answered}).duplicated()
+    return frame[~repeated].reset_index(drop=True)
+
+
+def _is_chat(text: str) -> bool:
+    """Si un turno de ConvAI2 es conversación en inglés."""
+    letters = [c for c in text if c.isalpha()]
+    plain = letters and all(c.isascii() for c in letters)
+    return bool(plain) and not text.lstrip().startswith("/") and len(text.split()) <= 30
 
 
 def load_stories() -> pd.DataFrame:
