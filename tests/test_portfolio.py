@@ -219,6 +219,13 @@ def test_bad_metrics_are_refused():
         results.record("1a_x", {"f1": 1}, headline="otra")
 
 
+@pytest.mark.parametrize(
+    ("value", "kept"), [(0.85267, 0.8527), (48, 48.0), (0, 0.0), (3.87e-07, 3.9e-07), (-1e-9, -1e-9)]
+)
+def test_rounding_does_not_erase_a_tiny_error(value, kept):
+    assert results._rounded(float(value)) == kept
+
+
 def test_atomic_write_survives_a_failure(tmp_path):
     file = tmp_path / "a.txt"
     results.write_atomic(file, "viejo")

@@ -48,7 +48,7 @@ def record(notebook: str, metrics: dict[str, float], headline: str) -> None:
         raise ValueError(f"Estas métricas no son números finitos: {', '.join(bad)}.")
     if headline not in values:
         raise ValueError(f"La métrica principal «{headline}» no está entre las declaradas.")
-    values = {name: round(value, 4) for name, value in values.items()}
+    values = {name: _rounded(value) for name, value in values.items()}
     payload = {
         "notebook": notebook,
         "modo": data_mode(),
@@ -60,6 +60,11 @@ def record(notebook: str, metrics: dict[str, float], headline: str) -> None:
         f"{len(values)} métricas declaradas; la principal, `{headline}` = {format_number(values[headline])}."
     )
     display({MIME: payload, "text/markdown": text}, raw=True)
+
+
+def _rounded(value: float) -> float:
+    """Cuatro decimales; un valor que así quedaría en cero (un error numérico) conserva dos cifras."""
+    return round(value, 4) or float(f"{value:.1e}")
 
 
 def recorded(cells: list) -> dict | None:
