@@ -216,7 +216,110 @@ def test_newsgroups_never_opens_an_unknown_pickle(newsgroups):
         datasets.load_documents()
 
 
-# --- hoteles y libros -----------------------------------------------------------------------------
+# --- IMDB ------------------------------------------------------------------------------------------
+
+CRITICS = {
+    ("train", "pos", "0_9"): "Great, <br /><br />truly.",
+    ("train", "neg", "0_3"): "N/A",
+    ("test", "pos", "0_10"): 'A "classic", é.',
+    ("test", "neg", "1_2"): "Awful.  ",
+}
+
+
+def imdb_tar(critics):
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for (split, label, name), text in critics.items():
+            data = text.encode()
+            info = tarfile.TarInfo(f"repo-abc/etc/data/{split}/{label}/{name}.txt")
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def imdb(web, cache, monkeypatch):
+    """Stanford caído y un espejo que sirve cuatro críticas."""
+    rows = [
+        (split, {"pos": "positive", "neg": "negative"}[label], name, text)
+        for (split, label, name), text in CRITICS.items()
+    ]
+    frame = pd.DataFrame(rows, columns=["split", "sentiment", "file", "review"])
+    monkeypatch.setattr(datasets, "IMDB_CONTENT_SHA256", datasets._imdb_sha256(frame))
+    monkeypatch.setattr(datasets, "IMDB_MIRROR", f"{web.url}/espejo")
+    caido = RealFile((f"{web.url}/stanford",), "0" * 64, "ninguna")
+    monkeypatch.setitem(datasets.REAL_FILES, "aclImdb_v1.tar.gz", caido)
+    web.files["/espejo"] = imdb_tar(CRITICS)
+    return cache
+
+
+def test_imdb_comes_from_the_mirror_when_stanford_fails(imdb, web):
+    frame = datasets.load_imdb()
+    assert list(frame) == ["id", "texto", "positiva", "particion"]
+    found = frame.set_index("id")
+    assert found.texto["train/pos/0_9"] == "Great,   truly."
+    assert found.texto["train/neg/0_3"] == "N/A", "un texto que parece un hueco no se pierde"
+    assert found.texto["test/pos/0_10"] == CRITICS["test", "pos", "0_10"]
+    assert found.positiva.to_dict() == {"/".join(key): int(key[1] == "pos") for key in CRITICS}
+    official = found.particion.replace("validation", "train")
+    assert (official == found.index.str.split("/").str[0]).all()
+    web.asked.clear()
+    pd.testing.assert_frame_equal(datasets.load_imdb(), frame)
+    assert web.asked == [], "la segunda vez sale de la caché"
+
+
+def test_imdb_with_other_content_is_refused(imdb, web):
+    web.files["/espejo"] = imdb_tar(CRITICS | {("test", "neg", "2_1"): "intrusa"})
+    with pytest.raises(DatasetError, match=r"su contenido no coincide.*imdb_50k.csv.xz.*NLP_DATOS=embebidos"):
+        datasets.load_imdb()
+    assert list(imdb.iterdir()) == []
+
+
+def test_imdb_truncated_download(imdb, web):
+    web.files["/espejo"] = web.files["/espejo"][:100]
+    with pytest.raises(DatasetError, match="llegó dañada"):
+        datasets.load_imdb()
+    assert list(imdb.iterdir()) == []
+
+
+def test_imdb_without_network(imdb, web):
+    web.files.clear()
+    with pytest.raises(DatasetError, match=r"No pude descargar IMDB.*imdb_50k_index.csv.xz en .*cache, o"):
+        datasets.load_imdb()
+
+
+def test_imdb_damaged_cache(imdb):
+    datasets.load_imdb()
+    path = imdb / "imdb_50k.csv.xz"
+    path.write_bytes(path.read_bytes()[:40])
+    with pytest.raises(DatasetError, match=r"dañados o no son los esperados.*borralos"):
+        datasets.load_imdb()
+
+
+# --- ropa, hoteles y libros -----------------------------------------------------------------------
+
+
+def test_clothing_is_stratified_and_without_copies(monkeypatch, tmp_path):
+    path = tmp_path / "ropa.csv"
+    stars = [1, 2, 3, 3, 4, 4, 5, 5, 5, 5] * 100
+    frame = pd.DataFrame(
+        {
+            "Title": ["Título", None] * 500,
+            "Review Text": [f"reseña {i}" for i in range(1000)],
+            "Rating": stars,
+        }
+    )
+    extra = pd.DataFrame({"Title": ["x"] * 2, "Review Text": ["reseña 0", None], "Rating": [1, 5]})
+    pd.concat([frame, extra], ignore_index=True).to_csv(path)
+    monkeypatch.setattr(datasets, "fetch", lambda name: path)
+    clothing = datasets.load_clothing()
+    assert list(clothing) == ["id", "titulo", "texto", "estrellas", "particion"]
+    assert len(clothing) == clothing.texto.nunique() == 1000
+    assert clothing.titulo.eq("").sum() == 500
+    counts = clothing.groupby(["particion", "estrellas"]).size().unstack()
+    assert counts.loc["test"].tolist() == [20, 20, 40, 40, 80]
+    assert counts.loc["validation"].tolist() == [8, 8, 16, 16, 32]
+    pd.testing.assert_frame_equal(datasets.load_clothing(), clothing)
 
 
 def test_hotels_lose_their_copies_before_the_split(monkeypatch, tmp_path):

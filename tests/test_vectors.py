@@ -331,6 +331,16 @@ def test_pretrained_from_a_file(real_mode, tiny_fasttext, name):
     np.testing.assert_allclose(loaded.vectors, original.vectors[:2], atol=1e-5)
 
 
+def test_pretrained_from_glove(real_mode, tmp_path):
+    path = tmp_path / "glove.3d.txt"
+    path.write_text("the 0.1 0.2 0.3\ndress -1 0 1\n, 1 1 1\n", encoding="utf-8")
+    real_mode.setenv("NLP_VECTORES", str(path))
+    loaded, source = vectors.load_pretrained(limit=2)
+    assert source == "glove.3d.txt"
+    assert loaded.index_to_key == ["the", "dress"], "la primera línea es una palabra, no un encabezado"
+    np.testing.assert_allclose(loaded["dress"], [-1, 0, 1])
+
+
 def test_pretrained_file_missing_or_damaged(real_mode, tmp_path):
     real_mode.setenv("NLP_VECTORES", str(tmp_path / "falta.vec"))
     with pytest.raises(VectorsError, match="no existe: corregí la ruta"):

@@ -83,6 +83,11 @@ REAL_FILES = {
         "bd93cc515747ad1f87b8bc863c9e40da758509e6db6506a96d06976e61e36ee0",
         "El repositorio no la declara",
     ),
+    "aclImdb_v1.tar.gz": RealFile(
+        ("https://ai.stanford.edu/~amaas/data/sentiment/aclImdb_v1.tar.gz",),
+        "c40f74a18d3b61f90feba1e17730e0d38e8b97c05fde7008942e91923d1658fe",
+        "Sin licencia explícita: piden citar a Maas y otros (2011)",
+    ),
     "google_play_reviews_train.csv": RealFile(
         _github(
             "Markz88/BERT-based-Sentiment-Analysis",
@@ -396,6 +401,98 @@ def _content_sha256(folder: Path) -> str:
     return digest.hexdigest()
 
 
+# --- IMDB -----------------------------------------------------------------------------------------
+
+IMDB_FILES = ("imdb_50k.csv.xz", "imdb_50k_index.csv.xz")
+# Otra copia de los archivos originales; GitHub arma el tar al vuelo, sin bytes fijos.
+IMDB_MIRROR = (
+    "https://codeload.github.com/Wang-Zhengkang/aclImdb/tar.gz/d5f55256d2e9f6cbfe89752735e85a2cfb8fdda9"
+)
+# Venga de donde venga, se verifica el contenido: las 50.000 reseñas con su partición, clase y archivo.
+IMDB_CONTENT_SHA256 = "62b693fa8f9bd10028c06021ffeb1f367f69f38efb754794d63ac1471830148a"
+
+
+def _read_imdb() -> pd.DataFrame:
+    """Las reseñas de IMDB guardadas en la caché, que se arma si falta: ``split``, ``sentiment``, ``file``, ``review``."""
+    import lzma
+
+    import pandas as pd
+
+    paths = [cache_dir() / name for name in IMDB_FILES]
+    if not all(path.exists() for path in paths):
+        _build_imdb(*paths)
+    try:
+        texts, index = (pd.read_csv(path, encoding="utf-8", keep_default_na=False) for path in paths)
+        frame = index[["split", "sentiment"]].assign(file=index.aclimdb_file, review=texts.review)
+        intact = len(texts) == len(index) and _imdb_sha256(frame) == IMDB_CONTENT_SHA256
+    except (OSError, EOFError, ValueError, AttributeError, KeyError, lzma.LZMAError):
+        intact = False
+    if not intact:
+        raise DatasetError(
+            f"Los archivos {paths[0]} y {paths[1].name} están dañados o no son los esperados (su contenido no "
+            "coincide): borralos y volvé a ejecutar para armarlos de nuevo."
+        )
+    return frame
+
+
+def _imdb_sha256(frame: pd.DataFrame) -> str:
+    """Suma de todas las reseñas, con partición, clase y archivo, en orden."""
+    digest = hashlib.sha256()
+    keyed = frame.assign(folder=frame.split + "/" + frame.sentiment.str[:3] + "/", key=frame.file)
+    for row in keyed.sort_values(["folder", "key"]).itertuples():
+        digest.update(f"{row.folder}{row.file}\0{row.review}\0".encode())
+    return digest.hexdigest()
+
+
+def _build_imdb(texts: Path, index: Path) -> None:
+    """Descarga las reseñas originales y deja con ellas los dos archivos de la caché."""
+    import pandas as pd
+
+    _check_writable(texts.parent)
+    with tempfile.TemporaryDirectory(dir=texts.parent) as name:
+        folder = Path(name)
+        source = REAL_FILES["aclImdb_v1.tar.gz"]
+        for urls, expected in [(source.urls, source.sha256), ((IMDB_MIRROR,), None)]:
+            with contextlib.suppress(DatasetError):
+                archive = _download(urls, folder / "aclImdb.tar.gz", expected)
+                break
+        else:
+            raise DatasetError(
+                f"No pude descargar IMDB de {source.urls[0]} ni de su espejo: revisá la conexión, o dejá "
+                f"{' y '.join(IMDB_FILES)} en {texts.parent}, o seguí sin red con NLP_DATOS=embebidos."
+            )
+        frame = pd.DataFrame(_extract_imdb(archive), columns=["split", "sentiment", "file", "review"])
+        if _imdb_sha256(frame) != IMDB_CONTENT_SHA256:
+            raise DatasetError(
+                "Lo descargado no son las 50.000 reseñas de IMDB esperadas (su contenido no coincide), así que no "
+                f"lo guardé: conseguí {' y '.join(IMDB_FILES)} por otra vía y dejalos en {texts.parent}, o seguí "
+                "sin red con NLP_DATOS=embebidos."
+            )
+        frame = frame.rename(columns={"file": "aclimdb_file"})
+        frame[["review", "sentiment"]].to_csv(folder / texts.name, index=False)
+        frame[["split", "sentiment", "aclimdb_file"]].to_csv(folder / index.name, index_label="row")
+        for path in (texts, index):
+            os.replace(folder / path.name, path)
+
+
+def _extract_imdb(archive: Path) -> list[tuple[str, str, str, str]]:
+    """Partición, clase, archivo y texto de cada reseña del tar, estén donde estén sus carpetas."""
+    import tarfile
+
+    found = []
+    try:
+        with tarfile.open(archive, "r:gz") as tar:
+            for member in tar:
+                match = re.search(r"(train|test)/(pos|neg)/(\d+_\d+)\.txt$", member.name)
+                if match and member.isfile():
+                    sentiment = {"pos": "positive", "neg": "negative"}[match[2]]
+                    text = tar.extractfile(member).read().decode("utf-8")
+                    found.append((match[1], sentiment, match[3], text))
+    except (tarfile.TarError, EOFError, OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"La descarga de IMDB llegó dañada ({error}): volvé a ejecutar.") from None
+    return found
+
+
 # --- cargadores -----------------------------------------------------------------------------------
 
 
@@ -545,6 +642,92 @@ def _split_by_hash(keys: pd.Series, train: int, validation: int):
 def _words_only(text: str) -> str:
     """La oración en minúscula, sin puntuación: «¡Ve!» y «Ve.» son la misma."""
     return " ".join(re.findall(r"\w+", text.casefold()))
+
+
+def load_clothing() -> pd.DataFrame:
+    """Reseñas reales de ropa, en inglés, con 1 a 5 estrellas (Women's Clothing).
+
+    De las 23.486 filas del archivo, 22.641 tienen texto; 7 repiten exactamente el de otra (con las
+    mismas estrellas) y acá queda una de cada una, para que ninguna esté a los dos lados del corte.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (22634, 5)
+        ``id`` (el índice del archivo), ``titulo`` (vacío si no lo tiene, como el 13 %), ``texto``,
+        ``estrellas`` (int, 1 a 5) y ``particion``: 20 % ``test``, estratificado por estrellas con
+        semilla 42; del resto, 10 % ``validation``, sorteado igual.
+
+    Raises
+    ------
+    DatasetError
+        Como :func:`fetch`.
+
+    References
+    ----------
+    Agarap, A. F. (2018). Statistical analysis on e-commerce reviews, with sentiment classification
+    using bidirectional recurrent neural network. arXiv:1805.03687.
+    """
+    import numpy as np
+    import pandas as pd
+    from sklearn.model_selection import train_test_split
+
+    raw = pd.read_csv(fetch("womens_clothing_reviews.csv"), index_col=0, encoding="utf-8")
+    raw = raw[raw["Review Text"].notna()].drop_duplicates("Review Text")
+    frame = pd.DataFrame(
+        {
+            "id": raw.index.astype(str),
+            "titulo": raw["Title"].fillna("").to_numpy(),
+            "texto": raw["Review Text"].to_numpy(),
+            "estrellas": raw["Rating"].to_numpy(dtype=int),
+        }
+    )
+    seen, test = train_test_split(
+        np.arange(len(frame)), test_size=0.2, stratify=frame.estrellas, random_state=42
+    )
+    _, validation = train_test_split(seen, test_size=0.1, stratify=frame.estrellas[seen], random_state=42)
+    parts = np.full(len(frame), "train", dtype=object)
+    parts[test], parts[validation] = "test", "validation"
+    return frame.assign(particion=parts)
+
+
+def load_imdb() -> pd.DataFrame:
+    """Las 50.000 críticas de cine de IMDB, positivas o negativas, con la partición oficial.
+
+    Se dejan todas, para que las cifras se comparen con las publicadas, aunque 123 de prueba repiten
+    exactamente el texto de una de entrenamiento. La validación sale del entrenamiento oficial.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (50000, 4)
+        ``id`` (``train/pos/123_8``: partición, clase, número y puntaje), ``texto`` (sin los saltos
+        ``<br />``), ``positiva`` (int, 0 o 1) y ``particion``: ``test`` (25.000), ``train`` y
+        ``validation`` (25.000 entre las dos; 10 de cada cien, según el sha256 del texto, así que
+        dos copias caen en la misma).
+
+    Raises
+    ------
+    DatasetError
+        Si no están en la caché y no se pudieron descargar, o si están dañadas.
+
+    References
+    ----------
+    Maas, A. L. et al. (2011). Learning word vectors for sentiment analysis. ACL.
+    """
+    import numpy as np
+    import pandas as pd
+
+    raw = _read_imdb()
+    text = raw.review.str.replace("<br />", " ", regex=False)
+    percent = text.map(lambda text: int(hashlib.sha256(text.encode()).hexdigest(), 16) % 100)
+    parts = np.select([raw.split == "test", percent < 90], ["test", "train"], "validation")
+    return pd.DataFrame(
+        {
+            "id": raw.split + "/" + raw.sentiment.str[:3] + "/" + raw.file,
+            "texto": text,
+            "positiva": (raw.sentiment == "positive").astype(int),
+            "particion": parts,
+        }
+    )
 
 
 def load_book(name: str) -> str:

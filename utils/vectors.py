@@ -140,6 +140,8 @@ def load_pretrained(limit: int = 100_000):
     ----------
     Grave, E. et al. (2018). Learning word vectors for 157 languages. LREC.
     Los archivos (``cc.es.300.vec.gz``, ``cc.es.300.bin``): https://fasttext.cc/docs/en/crawl-vectors.html
+    Pennington, J. et al. (2014). GloVe: Global vectors for word representation. EMNLP.
+    https://nlp.stanford.edu/projects/glove/
     """
     name = os.environ.get("NLP_VECTORES")
     if datasets.data_mode() != "reales" or not name:
@@ -154,18 +156,23 @@ def load_pretrained(limit: int = 100_000):
         return _read_fasttext(path, limit), path.name
     except Exception as error:  # cada formato falla a su modo
         raise VectorsError(
-            f"No pude leer {path} ({type(error).__name__}: {error}): tiene que ser un .bin de fastText "
-            "o un .vec, que puede estar comprimido (.vec.gz)."
+            f"No pude leer {path} ({type(error).__name__}: {error}): tiene que ser un .bin de fastText, "
+            "un .vec o un .txt de GloVe; los dos últimos pueden estar comprimidos (.gz)."
         ) from error
 
 
 def _read_fasttext(path: Path, limit: int):
-    """``KeyedVectors`` con las primeras ``limit`` palabras de un ``.bin`` de fastText o un ``.vec``."""
+    """``KeyedVectors`` con las primeras ``limit`` palabras de un ``.bin`` de fastText, un ``.vec`` o un GloVe."""
     from gensim.models import KeyedVectors
     from gensim.models.fasttext import load_facebook_vectors
+    from gensim.utils import open as gensim_open
 
     if path.suffix != ".bin":
-        return KeyedVectors.load_word2vec_format(str(path), limit=limit, unicode_errors="replace")
+        with gensim_open(str(path), "rb") as file:
+            bare = len(file.readline().split()) > 2  # GloVe no lleva el encabezado «palabras dimensiones»
+        return KeyedVectors.load_word2vec_format(
+            str(path), limit=limit, unicode_errors="replace", no_header=bare
+        )
     complete = load_facebook_vectors(str(path))
     return _keyed_vectors(complete.index_to_key[:limit], complete.vectors[:limit])
 
