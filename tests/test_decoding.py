@@ -104,6 +104,44 @@ def test_a_wide_beam_finds_the_best_texts(seed, penalty):
         assert np.isneginf(row_scores[len(texts) :]).all()
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_an_exhaustive_beam_never_scores_below_a_narrower_one(seed):
+    model = Model(seed)
+    state, start = model.start(4)
+    top = [
+        decoding.beam_search(model.step, state, start, 4, END, width=width)[1].max(axis=1)
+        for width in (1, 2, 4, 8, 130)
+    ]
+    assert (top[-1] >= np.max(top, axis=0) - 1e-9).all()
+
+
+def test_a_wider_beam_may_lose_what_a_narrower_one_finds():
+    """Dos comienzos que prometen más desalojan al que terminaba mejor: ensanchar no es siempre mejorar."""
+    model = Model()
+    flat, sure = [1 / 3, 1 / 3, 1 / 3 - 1e-9, 1e-9], [1 - 3e-9, 1e-9, 1e-9, 1e-9]
+    after = {(): [0.02, 0.5, 0.45, 0.03], (1,): flat[::-1], (2,): [1e-9, 0.5 - 1e-9, 0.5, 1e-9]}
+
+    def logits(prefix):
+        written = tuple(int(token) for token in prefix[1:])
+        return np.log(after.get(written, sure if written[:1] == (1,) else flat))
+
+    model.logits = logits
+    state, start = model.start(1)
+    best = {
+        width: decoding.beam_search(model.step, state, start, 3, width=width)[1].max() for width in (1, 2, 60)
+    }
+    assert best[1] == pytest.approx(np.log(0.5 / 3), abs=1e-6)
+    assert best[2] < best[1] - 0.5
+    assert best[60] >= best[1]
+
+
+def test_a_finished_beam_keeps_its_score_whatever_the_length():
+    model = Model(2)
+    state, start = model.start(3)
+    scores = [decoding.beam_search(model.step, state, start, length, END, width=1)[1] for length in (30, 60)]
+    np.testing.assert_array_equal(*scores)
+
+
 def test_beam_scores_are_those_of_its_texts():
     model = Model(7)
     state, start = model.start(3)
@@ -111,6 +149,17 @@ def test_beam_scores_are_those_of_its_texts():
     for first, rows, row_scores in zip(start, sequences, scores, strict=True):
         np.testing.assert_allclose(row_scores, [model.score(first, row) for row in rows])
         assert len({tuple(row) for row in rows.tolist()}) == 3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_largest_come_in_order_and_ties_from_left_to_right(seed):
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, 6, size=(7, 30)).astype(float)
+    scores[rng.random(scores.shape) < 0.3] = -np.inf
+    scores[0] = -np.inf
+    for k in (1, 4, 30):
+        expected = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+        np.testing.assert_array_equal(decoding._largest(scores, k), expected)
 
 
 def test_search_stops_when_every_text_has_ended():
