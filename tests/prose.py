@@ -74,7 +74,9 @@ def plain(text: str) -> str:
     text = without_code(text)
     text = re.sub(r"!?\[([^\]]*)\]\([^)\s]*\)", r"\1", text)
     text = re.sub(r":[a-z]+:(?= )", " ", text)  # de :func:`…` ya se fue el nombre
-    text = re.sub(r"https?://\S+|\b[\w-]+(?:\.[\w-]+)*\.(?:com|org|io|cc|co|de|dev|html|md|py)\b\S*", " ", text)
+    text = re.sub(
+        r"https?://\S+|\b[\w-]+(?:\.[\w-]+)*\.(?:com|org|io|cc|co|de|dev|html|md|py)\b\S*", " ", text
+    )
     text = re.sub(r"^\*\*Fuentes?\.\*\*.*$", " ", text, flags=re.M)
     while (shorter := re.sub(r"«[^«»]*»|“[^“”]*”", " ", text)) != text:
         text = shorter

@@ -81,12 +81,16 @@ def test_word_list_is_sorted_minimal_and_justified():
     assert sorted(allowed().keys() - used.keys()) == [], "ya no hacen falta"
 
 
-@pytest.mark.parametrize("word", ["tambien", "analisis", "numero", "fué", "palbra", "peliculas", "haciendolo"])
+@pytest.mark.parametrize(
+    "word", ["tambien", "analisis", "numero", "fué", "palbra", "peliculas", "haciendolo"]
+)
 def test_mistakes_are_caught(word):
     assert problem(word)
 
 
-@pytest.mark.parametrize("word", ["también", "esta", "está", "solo", "medirlas", "quitársela", "Borges", "qué"])
+@pytest.mark.parametrize(
+    "word", ["también", "esta", "está", "solo", "medirlas", "quitársela", "Borges", "qué"]
+)
 def test_good_words_pass(word):
     assert problem(word) is None
 
