@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := ayuda
-.PHONY: ayuda instalar portfolio lab test actualizar enlaces limpiar
+.PHONY: ayuda instalar portfolio lab test actualizar sitio enlaces limpiar
 
 ayuda: ## Muestra esta ayuda
 	@echo "Uso: make <orden> [VARIABLE=valor]"; echo
@@ -47,6 +47,16 @@ test: $(MARCA) ## Corre las pruebas: estilo, utils/ y todos los notebooks
 
 actualizar: $(MARCA) ## Re-ejecuta los notebooks en su lugar y renueva resultados.json y el README
 	@$(BIN)/python -m utils.portfolio actualizar --jobs $(JOBS) $(SOLO)
+
+# El sitio no necesita las dependencias de los notebooks: se hace con los ya ejecutados.
+$(VENV)/.sitio: sitio/requirements.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r sitio/requirements.txt
+	@touch $@
+
+sitio: $(VENV)/.sitio ## Construye el sitio en build/sitio, con los notebooks como están
+	@$(BIN)/sphinx-build --quiet --fail-on-warning --jobs $(JOBS) -c sitio -d build/sitio.leido . build/sitio
+	@echo "Sitio: build/sitio/index.html"
 
 enlaces: ## Sella el dueño y el nombre del repositorio en insignias y enlaces
 	@$(PYTHON) -m utils.portfolio enlaces
