@@ -169,7 +169,8 @@ def test_refresh_rewrites_results_notebook_and_readme(repo, monkeypatch):
     text = readme.read_text()
     assert text.startswith("antes\n")
     assert text.endswith("después\n")
-    assert "[Título 1a_bien](clase_1/1a_bien.ipynb) | Qué se ve acá. | `f1 = 0,500` | – |" in text
+    assert "| – | **[Título 1a_bien](clase_1/1a_bien.ipynb)** (clase 1). Qué se ve acá. [![Abrir" in text
+    assert "blob/main/clase_1/1a_bien.ipynb) | `f1 = 0,500` | – |" in text
 
     before = (repo.path / "clase_1" / "1a_bien.ipynb").read_text()
     monkeypatch.setenv("NLP_DATOS", "reales")
@@ -177,6 +178,19 @@ def test_refresh_rewrites_results_notebook_and_readme(repo, monkeypatch):
     stored = json.loads((repo.path / "clase_1" / "resultados.json").read_text())["1a_bien"]
     assert set(stored) == {"embebidos", "reales"}
     assert (repo.path / "clase_1" / "1a_bien.ipynb").read_text() == before
+
+
+def test_the_figure_is_the_one_of_the_tagged_cell(tmp_path):
+    def cell(data, *tags):
+        output = nbformat.v4.new_output("display_data", data={"image/png": data})
+        return nbformat.v4.new_code_cell("x", outputs=[output], metadata={"tags": list(tags)})
+
+    cells = [nbformat.v4.new_markdown_cell("# x"), cell("dW5h"), cell("b3RyYQ==", "portada")]
+    assert portfolio.figure(cells) == b"otra"
+    assert portfolio.figure(cells[:2]) is None
+    path = tmp_path / "1a_x.ipynb"
+    portfolio.write_figure(path, cells)
+    assert portfolio.figure_path(path).read_bytes() == b"otra"
 
 
 def test_a_failed_refresh_touches_nothing(repo):

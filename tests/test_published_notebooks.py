@@ -69,6 +69,18 @@ def test_badge_opens_this_notebook(path):
 
 
 @everyone
+def test_its_figure_is_the_one_it_draws(path):
+    cells = code_cells(path)
+    assert sum(portfolio.FIGURE_TAG in cell.metadata.get("tags", []) for cell in cells) == 1
+    assert portfolio.figure_path(path).read_bytes() == portfolio.figure(cells)
+
+
+def test_there_are_no_other_figures():
+    expected = {portfolio.figure_path(path) for path in NOTEBOOKS}
+    assert set(ROOT.glob("clase_*/figuras/*")) == expected
+
+
+@everyone
 def test_has_every_part_and_they_are_in_order(path):
     text = prose.markdown(path)
     parts = ["# ", "[![Abrir en Colab]", "**Consigna.**", "| Qué vas a ver |", "**Duración medida:**"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import datetime
 import hashlib
 import html
@@ -29,7 +30,9 @@ from utils import results
 from utils.datasets import MODES, ROOT, DatasetError, data_mode
 
 BUILD = ROOT / "build"
+FIGURE_TAG = "portada"  # la etiqueta de la celda que dibuja la figura que representa al notebook
 TABLE_START, TABLE_END = "<!-- tabla: inicio -->", "<!-- tabla: fin -->"
+BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -384,6 +387,7 @@ def refresh(prefix: str, jobs: int) -> int:
         if mode == "embebidos":
             _normalize(run.notebook, run.seconds)
             _write_notebook(run)
+            write_figure(run.path, run.notebook.cells)
 
     try:
         run_interruptible(execute_all(runs, jobs, finish))
@@ -403,6 +407,28 @@ def _write_notebook(run: Run) -> None:
     import nbformat
 
     results.write_atomic(run.path, nbformat.writes(run.notebook))
+
+
+def figure(cells: list) -> bytes | None:
+    """La figura que representa a un notebook ejecutado: la de la celda etiquetada ``portada``, en PNG."""
+    for cell in cells:
+        if FIGURE_TAG in cell["metadata"].get("tags", []):
+            for output in cell["outputs"]:
+                if picture := output.get("data", {}).get("image/png"):
+                    return base64.b64decode("".join(picture))
+    return None
+
+
+def figure_path(path: Path) -> Path:
+    """Dónde se guarda la figura de un notebook, para los README."""
+    return path.parent / "figuras" / f"{path.stem}.png"
+
+
+def write_figure(path: Path, cells: list) -> None:
+    """Guarda la figura de un notebook, si la tiene."""
+    if picture := figure(cells):
+        figure_path(path).parent.mkdir(exist_ok=True)
+        figure_path(path).write_bytes(picture)
 
 
 def _normalize(notebook, seconds: float) -> None:
@@ -429,20 +455,30 @@ def readme_table() -> str:
     """La tabla de desafíos, hecha con los notebooks y sus ``resultados.json``."""
     origin = stamped_repository()
     lines = [
-        "| Clase | Desafío | Qué muestra | Resultado embebido | Resultado real | Duración | Colab |",
-        "|---|---|---|---|---|---|---|",
+        "| Figura | Desafío | Resultado embebido | Resultado real | Duración |",
+        "|---|---|---|---|---|",
     ]
     for path in find_notebooks():
         stored = results.load(path.stem)
         where = path.relative_to(ROOT).as_posix()
         title, summary = _title_and_summary(path)
-        lines.append(
-            f"| {path.stem[0]} | [{title}]({where}) | {summary} | "
-            + " | ".join(_stored_headline(stored.get(mode)) for mode in MODES)
-            + f" | {_stored_seconds(stored)} | "
-            + f"[![Abrir en Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab_url(origin, where)}) |"
-        )
+        badge = f"[![Abrir en Colab]({BADGE})]({colab_url(origin, where)})"
+        cells = [
+            _thumbnail(path, title),
+            f"**[{title}]({where})** (clase {path.stem[0]}). {summary} {badge}",
+            *(_stored_headline(stored.get(mode)) for mode in MODES),
+            _stored_seconds(stored),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _thumbnail(path: Path, title: str) -> str:
+    """La figura de un notebook, chica; una raya si todavía no tiene."""
+    if not figure_path(path).exists():
+        return "–"
+    where = figure_path(path).relative_to(ROOT).as_posix()
+    return f'<img src="{where}" width="240" alt="Figura de «{title}»">'
 
 
 def _stored_headline(entry: dict | None) -> str:
