@@ -67,11 +67,11 @@ def links(path: Path) -> list[str]:
 
 
 def plain(text: str) -> str:
-    """La prosa de un Markdown: sin código, fórmulas, direcciones, citas entre «» ni lo que va en cursiva.
+    """La prosa de un Markdown: sin código, fórmulas, direcciones, inglés, citas entre «» ni cursivas.
 
     Entre comillas van palabras de los ejemplos, con sus errores; en cursiva, extranjerismos y títulos.
     """
-    text = without_code(text)
+    text = re.sub(r'<p lang="en">.*?</p>', " ", without_code(text), flags=re.S)
     text = re.sub(r"!?\[([^\]]*)\]\([^)\s]*\)", r"\1", text)
     text = re.sub(r":[a-z]+:(?= )", " ", text)  # de :func:`…` ya se fue el nombre
     text = re.sub(

@@ -211,6 +211,8 @@ def test_stamping_links(repo):
         "[![Colab](x)](https://colab.research.google.com/github/viejo/nombre/blob/main/clase_1/1a.ipynb)\n"
         "https://github.com/viejo/nombre/actions/workflows/pruebas.yml https://github.com/otra/cosa\n"
     )
+    citation = repo.path / "CITATION.cff"
+    citation.write_text("repository-code: https://github.com/viejo/nombre.git\n")
     lonely = repo.order("enlaces")
     assert lonely.returncode == 1
     assert "git remote add origin" in lonely.stderr
@@ -220,6 +222,7 @@ def test_stamping_links(repo):
     text = readme.read_text()
     assert "colab.research.google.com/github/nueva/casa/blob/main/clase_1/1a.ipynb" in text
     assert "github.com/nueva/casa/actions" in text
+    assert citation.read_text() == "repository-code: https://github.com/nueva/casa.git\n"
     assert "https://github.com/otra/cosa" in text, "los enlaces ajenos no se tocan"
     assert 'DEFAULT, here, opened = \\"nueva/casa\\"' in notebook.read_text()
     nbformat.validate(nbformat.read(notebook, as_version=4))

@@ -550,7 +550,8 @@ def stamp_links() -> int:
         )
         return 1
     changed = []
-    for file in [*ROOT.glob("*.md"), *ROOT.glob("clase_*/*.md"), *ROOT.glob("clase_*/*.ipynb")]:
+    stamped = ("*.md", "*.cff", "clase_*/*.md", "clase_*/*.ipynb")
+    for file in [file for pattern in stamped for file in ROOT.glob(pattern)]:
         old = new = file.read_text(encoding="utf-8")
         for pattern in STAMPS:
             new = pattern.sub(rf"\g<1>{match[1]}", new)
