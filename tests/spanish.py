@@ -16,7 +16,7 @@ RARE = -15  # logaritmo de la probabilidad; con -15 escapan cuatro de cada cien 
 MARGIN = 1.2  # cuánto más frecuente (en logaritmo) tiene que ser la forma con tilde para sospechar de la otra
 # Con tilde diacrítica valen las dos formas, y la que no la lleva es mucho más frecuente.
 DIACRITICS = {"cuándo", "cuánto", "cuánta", "cómo", "dónde", "qué", "quién"}
-PREFIXES = ("sobre", "pre", "sub", "re")
+PREFIXES = ("sobre", "auto", "pre", "sub", "re")
 CLITICS = re.compile(r"(.*(?:[aeiáéí]r|ndo))(?:me|te|se|nos)?(?:l[aoe]s?|me|te|se|nos)")
 
 
@@ -48,7 +48,7 @@ def known(word: str) -> bool:
     forms, frequency = tables()
     if word in forms or frequency.get(word, -99) > RARE:
         return True
-    if (match := CLITICS.fullmatch(word)) and without_acute(match[1]) in forms:
+    if (match := CLITICS.fullmatch(word)) and known(without_acute(match[1])):
         return True
     prefix = next((prefix for prefix in PREFIXES if word.startswith(prefix)), None)
     return prefix is not None and len(word) > len(prefix) + 5 and known(word.removeprefix(prefix))

@@ -9,7 +9,6 @@ import time
 
 import nbformat
 import pytest
-from conftest import ROOT
 
 from utils import portfolio, results
 
@@ -158,6 +157,8 @@ def test_refresh_rewrites_results_notebook_and_readme(repo, monkeypatch):
     repo.add("1a_bien", "print('hola')", GOOD.format(name="1a_bien"))
     readme = repo.path / "README.md"
     readme.write_text(f"antes\n{portfolio.TABLE_START}\nvieja\n{portfolio.TABLE_END}\ndespués\n")
+    own = repo.path / "clase_1" / "README.md"
+    own.write_text(f"{portfolio.TABLE_START}\n{portfolio.TABLE_END}\n")
     assert repo.order("actualizar").returncode == 0
     stored = json.loads((repo.path / "clase_1" / "resultados.json").read_text())["1a_bien"]
     assert stored["embebidos"]["metricas"] == {"f1": 0.5}
@@ -171,6 +172,7 @@ def test_refresh_rewrites_results_notebook_and_readme(repo, monkeypatch):
     assert text.endswith("después\n")
     assert "| – | **[Título 1a_bien](clase_1/1a_bien.ipynb)** (clase 1). Qué se ve acá. [![Abrir" in text
     assert "blob/main/clase_1/1a_bien.ipynb) | `f1 = 0,500` | – |" in text
+    assert "\n| `1a_bien` | `f1 = 0,500` | – |" in own.read_text()
 
     before = (repo.path / "clase_1" / "1a_bien.ipynb").read_text()
     monkeypatch.setenv("NLP_DATOS", "reales")
@@ -252,6 +254,6 @@ def test_atomic_write_survives_a_failure(tmp_path):
     assert list(tmp_path.iterdir()) == [file]
 
 
-def test_readme_table_is_up_to_date():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert portfolio.with_table(text) == text, "el README está atrasado: corré «make actualizar»"
+def test_readme_tables_are_up_to_date():
+    for file, text in portfolio.refreshed_readmes().items():
+        assert file.read_text(encoding="utf-8") == text, f"{file} está atrasado: corré «make actualizar»"

@@ -395,8 +395,8 @@ def refresh(prefix: str, jobs: int) -> int:
         print("Interrumpido: los notebooks terminados ya quedaron actualizados.", file=sys.stderr)
         return 130
     _print_table(runs, mode)
-    readme = ROOT / "README.md"
-    results.write_atomic(readme, with_table(readme.read_text(encoding="utf-8")))
+    for readme, text in refreshed_readmes().items():
+        results.write_atomic(readme, text)
     failed = [run for run in runs if run.status == "falló"]
     for run in failed:
         _print_error(f"\n--- {run.name} falló; no lo toqué ---\n{run.error}")
@@ -498,19 +498,39 @@ def _title_and_summary(path: Path) -> tuple[str, str]:
     return title, sentence
 
 
-def with_table(readme: str) -> str:
-    """El README con la tabla al día entre sus marcas.
+def class_table(folder: Path) -> str:
+    """Los resultados de los notebooks de una clase, para su README."""
+    lines = ["| Notebook | Resultado embebido | Resultado real | Duración |", "|---|---|---|---|"]
+    for path in sorted(folder.glob("*.ipynb")):
+        stored = results.load(path.stem)
+        modes = " | ".join(_stored_headline(stored.get(mode)) for mode in MODES)
+        lines.append(f"| `{path.stem}` | {modes} | {_stored_seconds(stored)} |")
+    return "\n".join(lines)
+
+
+def refreshed_readmes() -> dict[Path, str]:
+    """El README de la raíz y los de las clases, con sus tablas al día."""
+    tables = {ROOT / "README.md": readme_table()}
+    for file in sorted(ROOT.glob("clase_*/README.md")):
+        tables[file] = class_table(file.parent)
+    return {file: with_table(file, table) for file, table in tables.items()}
+
+
+def with_table(file: Path, table: str) -> str:
+    """El texto de un README con la tabla puesta entre sus marcas.
 
     Raises
     ------
     SystemExit
         Si faltan las marcas.
     """
-    if TABLE_START not in readme or TABLE_END not in readme:
-        raise SystemExit(f"Al README le faltan las marcas {TABLE_START} y {TABLE_END}.")
-    before, rest = readme.split(TABLE_START, 1)
+    text = file.read_text(encoding="utf-8")
+    if TABLE_START not in text or TABLE_END not in text:
+        where = file.relative_to(ROOT).as_posix()
+        raise SystemExit(f"A {where} le faltan las marcas {TABLE_START} y {TABLE_END}.")
+    before, rest = text.split(TABLE_START, 1)
     after = rest.split(TABLE_END, 1)[1]
-    return f"{before}{TABLE_START}\n{readme_table()}\n{TABLE_END}{after}"
+    return f"{before}{TABLE_START}\n{table}\n{TABLE_END}{after}"
 
 
 # --- make enlaces ---------------------------------------------------------------------------------
