@@ -91,10 +91,10 @@ async def execute(run: Run, progress, total_task) -> None:
     for cell in cells:  # que tras una falla no queden a la vista salidas de otra ejecución
         cell.outputs, cell.execution_count = [], None
     row = progress.add_task(run.name, total=len(cells), celda="arranca el núcleo")
-    headings = _headings(run.notebook.cells)
+    titles = headings(run.notebook.cells)
 
     def on_start(cell, cell_index):
-        progress.update(row, celda=headings[cell_index])
+        progress.update(row, celda=titles[cell_index])
 
     def on_done(cell, cell_index, **_):
         progress.advance(row)
@@ -127,7 +127,7 @@ async def execute(run: Run, progress, total_task) -> None:
         run.status, run.error = "falló", "El notebook no declaró sus métricas con utils.results.record."
 
 
-def _headings(cells: list) -> list[str]:
+def headings(cells: list) -> list[str]:
     """Para cada celda, el último título de sección que la precede."""
     headings, current = [], ""
     for cell in cells:
@@ -311,7 +311,7 @@ def _write_outputs(run: Run, folder: Path) -> None:
     results.write_atomic(folder / f"{run.name}.html", page.replace('href="../', 'href="../../'))
 
 
-def _headline(payload: dict | None) -> str:
+def headline(payload: dict | None) -> str:
     """La métrica principal como texto: ``macro_f1 = 0,713``."""
     if not payload:
         return "–"
@@ -332,7 +332,7 @@ def _print_table(runs: list[Run], mode: str) -> None:
     ):
         table.add_column(column, justify=side)
     for run in runs:
-        table.add_row(run.name, _headline(run.payload), f"{run.seconds:.0f}", run.status)
+        table.add_row(run.name, headline(run.payload), f"{run.seconds:.0f}", run.status)
     Console().print(table)
 
 
@@ -346,7 +346,7 @@ def write_index() -> None:
     rows = []
     for mode in MODES:
         for name, entry in sorted(_read_state(BUILD / mode / "estado.json").items()):
-            cells = (mode, _headline(entry["resultado"]), f"{entry['segundos']:.0f} s", entry["estado"])
+            cells = (mode, headline(entry["resultado"]), f"{entry['segundos']:.0f} s", entry["estado"])
             link = f'<a href="{mode}/{name}.html">{html.escape(name)}</a>'
             rows.append(
                 f"<tr><td>{link}</td>" + "".join(f"<td>{html.escape(c)}</td>" for c in cells) + "</tr>"
@@ -482,7 +482,7 @@ def _thumbnail(path: Path, title: str) -> str:
 
 
 def _stored_headline(entry: dict | None) -> str:
-    return f"`{_headline(entry)}`" if entry else "–"
+    return f"`{headline(entry)}`" if entry else "–"
 
 
 def _stored_seconds(stored: dict) -> str:
