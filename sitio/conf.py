@@ -40,7 +40,7 @@ nb_merge_streams = True
 nb_render_markdown_format = "myst"  # las conclusiones traen tablas y fórmulas
 suppress_warnings = ["mystnb.unknown_mime_type"]  # las métricas que declara utils.results.record
 nb_ipywidgets_js = {}  # no hay controles, y los traería de la red
-myst_enable_extensions = ["amsmath", "dollarmath"]
+myst_enable_extensions = ["amsmath", "dollarmath", "html_image"]
 myst_heading_anchors = 4
 
 html_theme = "sphinx_book_theme"
@@ -56,6 +56,7 @@ html_theme_options = {
     "use_fullscreen_button": False,
     "launch_buttons": {"colab_url": "https://colab.research.google.com"},
     "home_page_in_toc": True,
+    "navbar_persistent": [],  # la búsqueda ya está en la barra lateral
     "toc_title": "En esta página",
     "search_bar_text": "Buscar…",
 }

@@ -170,7 +170,7 @@ def test_refresh_rewrites_results_notebook_and_readme(repo, monkeypatch):
     text = readme.read_text()
     assert text.startswith("antes\n")
     assert text.endswith("después\n")
-    assert "| – | **[Título 1a_bien](clase_1/1a_bien.ipynb)** (clase 1). Qué se ve acá. [![Abrir" in text
+    assert "| **[Título 1a_bien](clase_1/1a_bien.ipynb)** (clase 1)<br>Qué se ve acá. [![Abrir" in text
     assert "blob/main/clase_1/1a_bien.ipynb) | `f1 = 0,500` | – |" in text
     assert "\n| `1a_bien` | `f1 = 0,500` | – |" in own.read_text()
 

@@ -129,12 +129,12 @@ async def execute(run: Run, progress, total_task) -> None:
 
 def headings(cells: list) -> list[str]:
     """Para cada celda, el último título de sección que la precede."""
-    headings, current = [], ""
+    titles, current = [], ""
     for cell in cells:
         if cell.cell_type == "markdown" and (match := re.search(r"^#+ (.+)", cell.source, re.M)):
             current = match[1]
-        headings.append(current)
-    return headings
+        titles.append(current)
+    return titles
 
 
 async def execute_all(runs: list[Run], jobs: int, on_finish) -> None:
@@ -455,8 +455,8 @@ def readme_table() -> str:
     """La tabla de desafíos, hecha con los notebooks y sus ``resultados.json``."""
     origin = stamped_repository()
     lines = [
-        "| Figura | Desafío | Resultado embebido | Resultado real | Duración |",
-        "|---|---|---|---|---|",
+        "| Desafío | Resultado embebido | Resultado real | Duración |",
+        "|---|---|---|---|",
     ]
     for path in find_notebooks():
         stored = results.load(path.stem)
@@ -464,8 +464,7 @@ def readme_table() -> str:
         title, summary = _title_and_summary(path)
         badge = f"[![Abrir en Colab]({BADGE})]({colab_url(origin, where)})"
         cells = [
-            _thumbnail(path, title),
-            f"**[{title}]({where})** (clase {path.stem[0]}). {summary} {badge}",
+            f"**[{title}]({where})** (clase {path.stem[0]})<br>{_thumbnail(path, title)}{summary} {badge}",
             *(_stored_headline(stored.get(mode)) for mode in MODES),
             _stored_seconds(stored),
         ]
@@ -474,11 +473,11 @@ def readme_table() -> str:
 
 
 def _thumbnail(path: Path, title: str) -> str:
-    """La figura de un notebook, chica; una raya si todavía no tiene."""
+    """La figura de un notebook, chica, y un salto de línea; nada si todavía no tiene."""
     if not figure_path(path).exists():
-        return "–"
+        return ""
     where = figure_path(path).relative_to(ROOT).as_posix()
-    return f'<img src="{where}" width="240" alt="Figura de «{title}»">'
+    return f'<img src="{where}" width="320" alt="Figura de «{title}»"><br>'
 
 
 def _stored_headline(entry: dict | None) -> str:
