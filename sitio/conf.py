@@ -22,6 +22,7 @@ REPOSITORY = f"https://github.com/{stamped_repository()}"
 MATHJAX = Path(importlib.util.find_spec("sphinx-mathjax-offline").origin).parent / "static" / "mathjax"
 
 project = html_title = "Portfolio de PLN"
+author = "quienes escriben este portfolio"
 language = "es"
 root_doc = "README"
 extensions = ["myst_nb", "sphinx.ext.mathjax"]
@@ -48,6 +49,8 @@ html_static_path = ["estilo.css", str(MATHJAX / "tex-svg.js")]
 html_css_files = ["estilo.css"]
 mathjax_path = "tex-svg.js"  # un solo archivo, con las letras adentro
 html_use_index = False
+html_show_search_summary = False  # los pide de a uno, y abierto desde el disco el navegador los niega
+html_context = {"default_mode": "auto"}
 html_show_copyright = False
 html_theme_options = {
     "repository_url": REPOSITORY,
