@@ -42,6 +42,8 @@ def test_images_have_a_description(path):
     assert "![](" not in text
     for image in re.findall(r"<img\b[^>]*>", text):
         assert re.search(r'\balt="[^"]+"', image), image
+        source = re.search(r'\bsrc="([^"]+)"', image)[1]
+        assert source.startswith("https://") or (path.parent / source).is_file(), image
 
 
 def test_every_notebook_is_in_the_readmes():
