@@ -10,7 +10,7 @@ from functools import cache
 import prose
 import pytest
 from conftest import ROOT
-from spanish import problem, with_acute, without_acute
+from spanish import problem, tables, with_acute, without_acute
 
 WORD_LIST = ROOT / "tests" / "palabras.txt"
 REASONS = {
@@ -23,6 +23,13 @@ REASONS = {
     "norma",  # la Academia la prefiere así; la web, no
     "voseo",
 }
+
+
+@pytest.fixture(scope="module", autouse=True)
+def release_the_tables():
+    """Las tablas ocupan cientos de MB; las pruebas que siguen no las usan."""
+    yield
+    tables.cache_clear()
 
 
 @cache

@@ -379,6 +379,7 @@ def refresh(prefix: str, jobs: int) -> int:
     """
     mode = data_mode()
     runs = [Run(path) for path in find_notebooks(prefix)]
+    refreshed_readmes()  # si a un README le faltan las marcas, que se sepa antes de ejecutar
 
     def finish(run: Run) -> None:
         if run.status != "bien":
