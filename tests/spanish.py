@@ -3,6 +3,9 @@
 ``spacy-lookups-data`` trae medio millón de formas con su lema y un millón con su frecuencia en la web. En la
 web también hay errores: por eso una forma que no está entre las primeras se acepta solo si es frecuente, y
 una sin tilde, solo si la que la lleva no es la habitual.
+
+Medido sobre las palabras del portfolio: escapan el 4 % de los errores de tipeo al azar y una de cada ocho tildes
+omitidas, casi siempre las que dejan otra palabra («paso» por «pasó»), que sin leer la oración no se distinguen.
 """
 
 import gzip
@@ -12,7 +15,7 @@ import re
 import unicodedata
 from functools import cache
 
-RARE = -15  # logaritmo de la probabilidad; con -15 escapan cuatro de cada cien errores de tipeo al azar
+RARE = -15  # logaritmo de la probabilidad
 MARGIN = 1.2  # cuánto más frecuente (en logaritmo) tiene que ser la forma con tilde para sospechar de la otra
 # Con tilde diacrítica valen las dos formas, y la que no la lleva es mucho más frecuente.
 DIACRITICS = {"cuándo", "cuánto", "cuánta", "cómo", "dónde", "qué", "quién"}
