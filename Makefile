@@ -43,7 +43,7 @@ lab: $(MARCA) ## Abre JupyterLab en el repositorio, con el núcleo instalado
 
 test: $(MARCA) ## Corre las pruebas: estilo, utils/ y todos los notebooks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 actualizar: $(MARCA) ## Re-ejecuta los notebooks en su lugar y renueva resultados.json y el README
 	@$(BIN)/python -m utils.portfolio actualizar --jobs $(JOBS) $(SOLO)

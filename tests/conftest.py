@@ -23,7 +23,7 @@ def assert_light_import(*modules, allowed=()):
     """Importar estos módulos tarda menos de medio segundo y no carga ninguna biblioteca pesada."""
     heavy = ("tensorflow", "torch", "transformers", "gensim", "sklearn", "pandas", "numpy")
     code = (
-        f"import sys, time; t = time.perf_counter(); import {', '.join(modules)}; t = time.perf_counter() - t; "
+        f"import sys, time; t = time.process_time(); import {', '.join(modules)}; t = time.process_time() - t; "
         f"print(t, *(m for m in {heavy} if m in sys.modules))"
     )
     run = [sys.executable, "-c", code]
