@@ -18,7 +18,7 @@ TINY = Settings(
     heads=2,
     intermediate=32,
     positions=32,
-    phases=((16, 0.5), (32, 1.0)),
+    phases=(((16,), 0.5), ((16, 32), 1.0)),
     batch_tokens=128,
     steps=9,
 )
@@ -92,7 +92,7 @@ def test_batches_depend_only_on_the_step(batches):
 
 def test_an_epoch_visits_every_window_once(batches):
     stream = np.arange(5, 5 + 14 * 33, dtype=np.uint16) % 300 + 5
-    settings = Settings(**(vars(TINY) | {"steps": 100, "phases": ((16, 1.0),)}))
+    settings = Settings(**(vars(TINY) | {"steps": 100, "phases": (((16,), 1.0),)}))
     epoch = Batches(stream, batches.known, settings)
     rows = [row[1:-1].tobytes() for step in range(4) for row in epoch[step][1]]
     assert len(set(rows)) == 32  # 33 ventanas menos la que se pierde por el corrimiento
@@ -141,7 +141,7 @@ def test_saved_model_loads_by_its_folder(prepared, tmp_path):
     tokenizer, loaded = bert.load(tmp_path / "modelo")
     assert {path.suffix for path in (tmp_path / "modelo").iterdir()} == {".json", ".safetensors", ".png"}
     assert str(loaded.dtype) == "torch.float32"
-    assert loaded.config.hidden_dropout_prob == 0.1
+    assert loaded.config.hidden_dropout_prob == loaded.config.attention_probs_dropout_prob == 0
     assert tokenizer.model_max_length == TINY.positions
     assert tokenizer.tokenize("MAÑANA") == tokenizer.tokenize("mañana") != tokenizer.tokenize("manana")
     for name, weights in model.state_dict().items():

@@ -19,10 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
-from utils import bert, cards, corpus, datasets, masking, results, vectors
+from utils import bert, cards, corpus, datasets, finetuning, masking, results, vectors
 
 MASKED = 0.15  # la proporción de palabras tapadas con que se mide desde BERT
 WINDOW = 128
+LENGTHS = (32, 256)  # otras ventanas: el modelo tiene que servir para una oración y para un texto
 BATCH = 32
 GENERAL = ("mlm", "pseudo", "polisemia")
 
@@ -30,12 +31,18 @@ GENERAL = ("mlm", "pseudo", "polisemia")
 # --- palabras tapadas -----------------------------------------------------------------------------
 
 
-def validation_texts(folder: Path | str) -> list[list[str]]:
-    """Las oraciones de cada documento de validación del corpus."""
-    return [document.sentences for document in corpus.documents(folder) if document.validation]
+def validation_texts(folder: Path | str) -> dict[str, list[list[str]]]:
+    """Las oraciones de cada documento de validación del corpus, por fuente."""
+    found = {}
+    for document in corpus.documents(folder):
+        if document.validation:
+            found.setdefault(document.source, []).append(document.sentences)
+    return found
 
 
-def masked_accuracy(texts: Sequence[Sequence[str]], tokenizer, model, seed: int = 0) -> dict[str, float]:
+def masked_accuracy(
+    texts: Sequence[Sequence[str]], tokenizer, model, length: int = WINDOW, seed: int = 0
+) -> dict[str, float]:
     """Con qué frecuencia repone las palabras tapadas.
 
     Se tapa el 15 % de las palabras, enteras y siempre con ``[MASK]``: dejar algunas a la vista, como
@@ -44,9 +51,11 @@ def masked_accuracy(texts: Sequence[Sequence[str]], tokenizer, model, seed: int 
     Parameters
     ----------
     texts : sequence of sequences of str
-        Oraciones de cada documento; se leen seguidas, en ventanas de 128 subpalabras.
+        Oraciones de cada documento; se leen seguidas, en ventanas.
     tokenizer, model
         Lo que devuelve :func:`utils.bert.load`.
+    length : int
+        Subpalabras de cada ventana, con ``[CLS]`` y ``[SEP]``.
     seed : int
         De las palabras que se tapan.
 
@@ -64,7 +73,7 @@ def masked_accuracy(texts: Sequence[Sequence[str]], tokenizer, model, seed: int 
     """
     import torch
 
-    ids, chosen = _masked_windows(texts, tokenizer, seed)
+    ids, chosen = _masked_windows(texts, tokenizer, length, seed)
     first, among_five, loss = 0, 0, 0.0
     for start in range(0, len(ids), BATCH):
         batch = torch.from_numpy(ids[start : start + BATCH])
@@ -86,17 +95,17 @@ def masked_accuracy(texts: Sequence[Sequence[str]], tokenizer, model, seed: int 
     }
 
 
-def _masked_windows(texts, tokenizer, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Las ventanas de los textos y qué subpalabras de ellas se tapan: dos arreglos (ventanas, 128)."""
+def _masked_windows(texts, tokenizer, length: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Las ventanas de los textos y qué subpalabras de ellas se tapan: dos arreglos (ventanas, length)."""
     known = masking.pieces(tokenizer)
     stream = []
     for sentences in texts:
         for ids in tokenizer(list(sentences), add_special_tokens=False)["input_ids"]:
             stream.extend(ids)
         stream.append(known.sep)
-    if len(stream) < WINDOW - 2:
-        raise ValueError(f"Hacen falta al menos {WINDOW - 2} subpalabras para medir, y hay {len(stream)}.")
-    ids = masking.with_ends(masking.windows(np.array(stream), WINDOW), known)
+    if len(stream) < length - 2:
+        raise ValueError(f"Hacen falta al menos {length - 2} subpalabras para medir, y hay {len(stream)}.")
+    ids = masking.with_ends(masking.windows(np.array(stream), length), known)
     return ids, masking.whole_words(ids, known, MASKED, np.random.default_rng(seed))
 
 
@@ -263,8 +272,8 @@ def tasks() -> list[Task]:
     """Estrellas de las reseñas embebidas y opiniones reales de hoteles."""
     reviews, hotels = datasets.load_reviews(), datasets.load_hotels()
     return [
-        Task("resenas", reviews.assign(clase=reviews.estrellas - 1), epochs=10),
-        Task("hoteles", hotels.assign(clase=hotels.positiva), epochs=5),
+        Task("resenas", reviews.assign(clase=reviews.estrellas - 1), epochs=6),
+        Task("hoteles", hotels.assign(clase=hotels.positiva), epochs=4),
     ]
 
 
@@ -300,6 +309,8 @@ def bag_of_words(task: Task) -> dict[str, float]:
 def fine_tune(task: Task, tokenizer, make_model: Callable, rate: float, seed: int):
     """Ajusta un clasificador y lo mide con los pesos de su mejor época en validación.
 
+    Lee la media de las subpalabras y empieza en una regresión logística: ver :mod:`utils.finetuning`.
+
     Parameters
     ----------
     task : Task
@@ -323,6 +334,8 @@ def fine_tune(task: Task, tokenizer, make_model: Callable, rate: float, seed: in
     torch.manual_seed(seed)
     model = make_model()
     texts, classes = task.part("train")
+    parts = (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
+    finetuning.fit_head(model, (_encode(part, tokenizer, model.device) for part in parts), classes)
     order = np.random.default_rng(seed)
     steps = task.epochs * -(-len(texts) // BATCH)
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01)
@@ -335,7 +348,7 @@ def fine_tune(task: Task, tokenizer, make_model: Callable, rate: float, seed: in
         for rows in np.array_split(order.permutation(len(texts)), -(-len(texts) // BATCH)):
             inputs = _encode([texts[i] for i in rows], tokenizer, model.device)
             with torch.autocast(model.device.type, torch.bfloat16):
-                logits = model(**inputs).logits
+                logits = finetuning.classify(model, inputs)
             truth = torch.from_numpy(classes[rows]).to(model.device)
             torch.nn.functional.cross_entropy(logits.float(), truth).backward()
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -360,7 +373,7 @@ def predict(texts: Sequence[str], tokenizer, model) -> np.ndarray:
     for start in range(0, len(order), BATCH):
         rows = order[start : start + BATCH]
         with torch.inference_mode(), torch.autocast(model.device.type, torch.bfloat16):
-            logits = model(**_encode([texts[i] for i in rows], tokenizer, model.device)).logits
+            logits = finetuning.classify(model, _encode([texts[i] for i in rows], tokenizer, model.device))
         found[rows] = logits.argmax(dim=1).cpu().numpy()
     return found
 
@@ -421,8 +434,8 @@ def fine_tuning(
 # --- todo junto -----------------------------------------------------------------------------------
 
 
-def measure(folder: Path | str, name: str) -> dict[str, float]:
-    """Todas las medidas de un modelo, con los nombres que llevan en ``resultados.json``.
+def general(folder: Path | str, name: str) -> dict[str, float]:
+    """Lo que se mide sin ajustar nada: palabras tapadas, pseudo-perplejidad y sentidos.
 
     Parameters
     ----------
@@ -432,15 +445,26 @@ def measure(folder: Path | str, name: str) -> dict[str, float]:
         Modelo, como en :func:`utils.bert.load`.
     """
     tokenizer, model = bert.load(name)
-    texts = validation_texts(folder)
+    by_source = validation_texts(folder)
+    texts = list(itertools.chain.from_iterable(by_source.values()))
     sentences = list(itertools.chain.from_iterable(texts))
     sample = np.random.default_rng(0).choice(len(sentences), size=min(500, len(sentences)), replace=False)
     found = masked_accuracy(texts, tokenizer, model)
+    for length in LENGTHS:
+        found[f"mlm_top1_ventana_{length}"] = masked_accuracy(texts, tokenizer, model, length)["mlm_top1"]
+    for source, some in by_source.items():
+        key = f"mlm_top1_{source.removeprefix('corpus_es_')}"
+        found[key] = masked_accuracy(some, tokenizer, model)["mlm_top1"]
     found |= pseudo_perplexity([sentences[i] for i in sorted(sample)], tokenizer, model)
-    found |= polysemy(tokenizer, model)
+    return found | polysemy(tokenizer, model) | {"parametros": model.num_parameters()}
+
+
+def measure(folder: Path | str, name: str) -> dict[str, float]:
+    """Todas las medidas de un modelo, con los nombres que llevan en ``resultados.json``; ver :func:`general`."""
+    found = general(folder, name)
     for task in tasks():
         found |= fine_tuning(task, name)
-    return found | {"parametros": model.num_parameters()}
+    return found
 
 
 def publish(folder: Path | str) -> None:

@@ -44,8 +44,11 @@ class Settings:
         Caracteres distintos que entran en el vocabulario; los demás se leen como ``[UNK]``.
     layers, hidden, heads, intermediate, positions : int
         Arquitectura, con los nombres de ``BertConfig`` abreviados.
-    phases : tuple of (int, float)
-        Largo de las secuencias y hasta qué fracción de los pasos se usa: las cortas, primero.
+    phases : tuple of (tuple of int, float)
+        Largos de las secuencias, por turno, y hasta qué fracción de los pasos se usan: las cortas,
+        primero. Las posiciones nuevas tardan unos 400 pasos en aprenderse con la tasa entera: tienen que
+        llegar antes de que empiece a bajar. La última fase los mezcla, porque quien solo ve secuencias
+        largas olvida cómo leer una corta.
     batch_tokens : int
         Subpalabras por paso; la cantidad de secuencias sale de dividir por su largo.
     masked : float
@@ -58,8 +61,9 @@ class Settings:
     warmup, decay : float
         Fracción de los pasos en que la tasa sube desde cero al empezar y baja hasta cero al terminar;
         en el medio queda fija.
-    weight_decay : float
-        De las matrices del codificador.
+    weight_decay, final_weight_decay : float
+        Cuánto encogen las matrices del codificador, y cuánto en la última fase. Sin encogerse llegan al
+        final diez veces más grandes que al empezar, y un modelo así se ajusta mal a otra tarea.
     seed : int
         De los pesos iniciales, del orden de las secuencias y de las palabras tapadas.
     """
@@ -71,15 +75,21 @@ class Settings:
     heads: int = 4
     intermediate: int = 1024
     positions: int = 256
-    phases: tuple[tuple[int, float], ...] = ((32, 0.04), (64, 0.6), (128, 0.95), (256, 1.0))
+    phases: tuple[tuple[tuple[int, ...], float], ...] = (
+        ((32,), 0.04),
+        ((64,), 0.6),
+        ((128,), 0.65),
+        ((32, 64, 128, 256, 256), 1.0),
+    )
     batch_tokens: int = 8192
     masked: float = 0.2
-    steps: int = 24_000
+    steps: int = 20_000
     learning_rate: float = 2e-3
     matrix_learning_rate: float = 3e-3
     warmup: float = 0.01
     decay: float = 0.3
     weight_decay: float = 0.01
+    final_weight_decay: float = 0.2
     seed: int = 42
 
 
@@ -170,15 +180,16 @@ class Batches:
 
     def __init__(self, stream, known: masking.Pieces, settings: Settings):
         self.stream, self.known, self.settings = stream, known, settings
-        self._current = (None, None)
+        self._current = {}
 
     def phase(self, step: int) -> tuple[int, int]:
-        """Largo de las secuencias en un paso, y desde qué paso es ese."""
+        """Largo de las secuencias en un paso, y cuántas tandas de ese largo lleva la fase."""
         first = 0
-        for length, until in self.settings.phases:
+        for lengths, until in self.settings.phases:
             last = round(until * self.settings.steps)
             if step < last:
-                return length, first
+                before, turn = divmod(step - first, len(lengths))
+                return lengths[turn], before
             first = last
         raise IndexError(f"El entrenamiento termina en el paso {first}: no hay paso {step}.")
 
@@ -186,11 +197,11 @@ class Batches:
         """Lo que ve el modelo, lo que hay que reponer y dónde: tres ndarray (secuencias, largo)."""
         import numpy as np
 
-        length, first = self.phase(step)
+        length, before = self.phase(step)
         size = self.settings.batch_tokens // length
         count = len(self.stream) // (length - 2) - 1  # una menos, por el corrimiento de cada época
         rows = []
-        for position in range((step - first) * size, (step - first + 1) * size):
+        for position in range(before * size, (before + 1) * size):
             epoch, index = divmod(position, count)
             cut, order = self._epoch(length, epoch)
             rows.append(cut[order[index]])
@@ -203,11 +214,11 @@ class Batches:
         """Las secuencias de una época, cortadas en otros lugares que las de la anterior, y su orden."""
         import numpy as np
 
-        if self._current[0] != (length, epoch):
+        if self._current.get(length, (None,))[0] != epoch:
             rng = np.random.default_rng((self.settings.seed, length, epoch))
             cut = masking.windows(self.stream, length, int(rng.integers(length - 2)))
-            self._current = ((length, epoch), (cut, rng.permutation(len(cut))))
-        return self._current[1]
+            self._current[length] = (epoch, cut, rng.permutation(len(cut)))
+        return self._current[length][1:]
 
 
 # --- entrenamiento --------------------------------------------------------------------------------
@@ -219,8 +230,8 @@ def new_model(settings: Settings, vocabulary: int | None = None):
     Returns
     -------
     transformers.BertForMaskedLM
-        Sin *dropout* al entrenar: con pocas épocas no hay qué regularizar. Su configuración guarda
-        el 0,1 habitual, que es el que rige si después se lo ajusta a otra tarea.
+        Sin *dropout*: con pocas épocas no hay qué regularizar. La configuración también dice 0, que es
+        lo que rige si después se lo ajusta: a un modelo que nunca lo vio, el 0,1 habitual le hace daño.
     """
     import torch
     from transformers import BertConfig, BertForMaskedLM
@@ -233,14 +244,13 @@ def new_model(settings: Settings, vocabulary: int | None = None):
         intermediate_size=settings.intermediate,
         max_position_embeddings=settings.positions,
         pad_token_id=PAD,
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
         # En CPU y con secuencias cortas, la atención escrita con matmul gana a la fusionada.
         attn_implementation="eager",
     )
     torch.manual_seed(settings.seed)
     model = BertForMaskedLM(config)
-    for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
-            module.p = 0.0
     with torch.no_grad():
         model.bert.embeddings.position_embeddings.weight.copy_(_sinusoids(settings))
     return model
@@ -389,6 +399,9 @@ def _step(model, working, steppers, batches: Batches, step: int, settings: Setti
         parameter.grad = copied.grad.float()
     working.zero_grad()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    muon, _ = steppers
+    if step >= round(settings.phases[-2][1] * settings.steps):
+        muon.param_groups[0]["weight_decay"] = settings.final_weight_decay
     for stepper in steppers:
         for group in stepper.param_groups:
             group.setdefault("base_lr", group["lr"])
