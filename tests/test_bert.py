@@ -118,6 +118,30 @@ def test_layers_differ_and_the_last_is_the_model_output(loaded):
     assert np.abs(last - bert.embed_tokens(["el gato duerme"], *loaded, layer=0)[0]).max() > 0.1
 
 
+@pytest.mark.parametrize("layer", [-3, -2, -1, 0, 1, 2])
+def test_stopping_early_gives_the_layer_and_leaves_the_model_alone(loaded, layer):
+    import torch
+
+    tokenizer, model = loaded
+    found = bert.embed_tokens(["el gato duerme"], *loaded, layer=layer)[0]
+    inputs = tokenizer("el gato duerme", return_tensors="pt")
+    with torch.inference_mode():
+        output = model.base_model(**inputs, output_hidden_states=True)
+    np.testing.assert_allclose(found, output.hidden_states[layer][0].numpy(), atol=1e-6)
+    assert len(model.base_model.encoder.layer) == 2
+
+
+def test_without_special_tokens(loaded):
+    tokens = bert.embed_tokens(TEXTS, *loaded, layer=1, special_tokens=False)
+    assert [len(vectors) for vectors in tokens] == [3, 0, 8, 1, 3]
+    mean = bert.embed_sentences(TEXTS, *loaded, layer=1, special_tokens=False)
+    highest = bert.embed_sentences(TEXTS, *loaded, layer=1, special_tokens=False, pooling="max")
+    assert not mean[1].any()
+    for i in (0, 2, 3, 4):
+        np.testing.assert_allclose(mean[i], tokens[i].mean(axis=0), atol=1e-5)
+        np.testing.assert_allclose(highest[i], tokens[i].max(axis=0), atol=1e-5)
+
+
 def test_long_texts_are_cut_and_no_texts_is_fine(loaded):
     assert len(bert.embed_tokens(["gato " * 1000], *loaded)[0]) == 12
     assert bert.embed_tokens([], *loaded) == []
@@ -135,5 +159,9 @@ def test_many_texts_show_a_bar_in_stdout(loaded, monkeypatch, capsys):
 def test_bad_arguments_are_explained(loaded):
     with pytest.raises(TypeError, match="ponelo entre corchetes"):
         bert.embed_tokens("hola", *loaded)
-    with pytest.raises(ValueError, match="«mean» o «cls»"):
-        bert.embed_sentences(TEXTS, *loaded, pooling="max")
+    with pytest.raises(ValueError, match="«mean», «max» o «cls»"):
+        bert.embed_sentences(TEXTS, *loaded, pooling="median")
+    with pytest.raises(ValueError, match="necesita el símbolo"):
+        bert.embed_sentences(TEXTS, *loaded, pooling="cls", special_tokens=False)
+    with pytest.raises(ValueError, match="tiene 2 capas: va de -3 a 2"):
+        bert.embed_tokens(TEXTS, *loaded, layer=3)

@@ -335,6 +335,19 @@ def test_hotels_lose_their_copies_before_the_split(monkeypatch, tmp_path):
     assert abs(share["validation"] - 0.1) < 0.03
 
 
+def test_app_reviews_say_which_ones_were_seen(monkeypatch, tmp_path):
+    texts = {"train": "content,label\nnull,0\nhola,2\nhola,2\n", "val": "content,label\nhola,2\n"}
+    texts["test"] = 'content,label\n"uno, dos",1\nnull,0\n'
+    for part, text in texts.items():
+        (tmp_path / f"google_play_reviews_{part}.csv").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(datasets, "fetch", lambda name: tmp_path / name)
+    reviews = datasets.load_app_reviews()
+    assert reviews.texto.tolist() == ["null", "hola", "hola", "hola", "uno, dos", "null"]
+    assert reviews.clase.tolist() == [0, 2, 2, 2, 1, 0]
+    assert reviews.particion.tolist() == ["train"] * 3 + ["validation", "test", "test"]
+    assert reviews.repetida.tolist() == [False] * 3 + [True, False, True]
+
+
 def test_books_lose_their_licence(monkeypatch, tmp_path):
     path = tmp_path / "libro.txt"
     pages = [

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from utils.metrics import bootstrap_interval, retrieval_scores
+from utils.metrics import bootstrap_interval, level_scores, retrieval_scores
 
 
 def accuracy(a, b):
@@ -46,3 +46,21 @@ def test_retrieval_ranks_and_breaks_ties_against():
 def test_bad_retrieval_input_is_explained(pair):
     with pytest.raises(ValueError, match="un documento correcto por consulta"):
         retrieval_scores(*pair)
+
+
+def test_level_scores_are_those_of_scikit_learn():
+    from sklearn.metrics import accuracy_score, cohen_kappa_score, f1_score
+
+    true, predicted = np.random.default_rng(0).integers(0, 5, (2, 300))
+    found = level_scores(true, predicted)
+    assert found["exactitud"] == pytest.approx(accuracy_score(true, predicted))
+    assert found["macro_f1"] == pytest.approx(f1_score(true, predicted, average="macro"))
+    assert found["kappa"] == pytest.approx(cohen_kappa_score(true, predicted, weights="quadratic"))
+
+
+def test_level_scores_of_constant_answers():
+    found = level_scores(np.array([0, 1, 2, 2]), np.full(4, 2))
+    assert found == pytest.approx({"exactitud": 0.5, "macro_f1": 2 / 9, "kappa": 0.0})
+    assert level_scores(np.ones(3, int), np.ones(3, int))["kappa"] == 0.0
+    with pytest.raises(ValueError, match="hay 2 y 1"):
+        level_scores(np.array([0, 1]), np.array([0]))

@@ -60,6 +60,7 @@ def _github(repo: str, commit: str, path: str) -> tuple[str, str]:
 # Corpus embebidos y sus columnas; cada uno es utils/datos/<nombre>.csv y tiene su ficha.
 EMBEDDED_COLUMNS = {
     "articulos": ("id", "tema", "titulo", "texto", "resumen", "pregunta"),
+    "articulos_respuestas": ("id", "respuesta"),
     "resenas": ("id", "dominio", "texto", "estrellas", "grupo", "particion"),
     "intenciones": ("id", "intencion", "texto", "particion"),
     "intenciones_respuestas": ("intencion", "respuesta"),
@@ -532,6 +533,19 @@ def load_articles() -> pd.DataFrame:
     return frame.assign(particion=third.map({True: "test", False: "train"}))
 
 
+def load_article_answers() -> pd.DataFrame:
+    """Las oraciones de cada artículo que contestan su pregunta, marcadas a mano (``utils/datos/articulos.md``).
+
+    Returns
+    -------
+    pandas.DataFrame, shape (120, 2)
+        ``id`` y ``respuestas``, lista de una o más oraciones copiadas del texto; cualquiera de ellas,
+        con el título al lado, contesta.
+    """
+    frame = _read_embedded("articulos_respuestas")
+    return frame.groupby("id", sort=False).respuesta.agg(list).rename("respuestas").reset_index()
+
+
 def load_documents() -> pd.DataFrame:
     """Documentos con tema, para clasificar y buscar: los artículos o 20 Newsgroups, según el modo.
 
@@ -688,6 +702,41 @@ def load_clothing() -> pd.DataFrame:
     parts = np.full(len(frame), "train", dtype=object)
     parts[test], parts[validation] = "test", "validation"
     return frame.assign(particion=parts)
+
+
+def load_app_reviews() -> pd.DataFrame:
+    """Reseñas reales de aplicaciones de Google Play, en inglés, con tres clases y su partición original.
+
+    Se dejan todas, para que las cifras se comparen con las publicadas, aunque el conjunto se repite a
+    sí mismo: el texto de 871 de las 1.575 de prueba está también, letra por letra, en el entrenamiento.
+
+    Returns
+    -------
+    pandas.DataFrame, shape (15746, 4)
+        ``texto``, ``clase`` (int: 0, negativa, de 1 o 2 estrellas; 1, neutral, de 3; 2, positiva, de 4
+        o 5), ``particion`` (``train`` 12.596, ``validation`` 1.575, ``test`` 1.575) y ``repetida``
+        (bool: fuera de ``train``, si su texto está también ahí).
+
+    Raises
+    ------
+    DatasetError
+        Si los archivos no se pudieron conseguir o están dañados.
+
+    References
+    ----------
+    Valkov, V. (2020). Sentiment analysis with BERT and Transformers by Hugging Face using PyTorch and
+    Python: el ejemplo para el que se juntaron.
+    """
+    import pandas as pd
+
+    parts = []
+    for part, name in (("train", "train"), ("validation", "val"), ("test", "test")):
+        path = fetch(f"google_play_reviews_{name}.csv")
+        raw = pd.read_csv(path, encoding="utf-8", keep_default_na=False)  # «null» y «NA» son texto
+        parts.append(raw.set_axis(["texto", "clase"], axis="columns").assign(particion=part))
+    frame = pd.concat(parts, ignore_index=True)
+    trained = frame.particion == "train"
+    return frame.assign(repetida=~trained & frame.texto.isin(frame.texto[trained]))
 
 
 def load_imdb() -> pd.DataFrame:
