@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := ayuda
-.PHONY: ayuda instalar portfolio lab test actualizar sitio enlaces limpiar
+.PHONY: ayuda instalar portfolio lab servir test actualizar sitio enlaces limpiar
 
 ayuda: ## Muestra esta ayuda
 	@echo "Uso: make <orden> [VARIABLE=valor]"; echo
@@ -41,6 +41,9 @@ portfolio: $(MARCA) ## Ejecuta todos los notebooks; deja copias, HTML e índice 
 lab: $(MARCA) ## Abre JupyterLab en el repositorio, con el núcleo instalado
 	@$(BIN)/jupyter lab --notebook-dir=.
 
+servir: $(MARCA) ## Sirve la aplicación de la clase 8 en http://127.0.0.1:8000 (SERVICIO_PUERTO la cambia)
+	@$(BIN)/python -m clase_8.servicio
+
 test: $(MARCA) ## Corre las pruebas: estilo, utils/ y todos los notebooks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check --quiet .
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
@@ -62,5 +65,5 @@ enlaces: ## Sella el dueño y el nombre del repositorio en insignias y enlaces
 	@$(PYTHON) -m utils.portfolio enlaces
 
 limpiar: ## Borra build/, .venv y archivos temporales
-	@rm -rf build $(VENV) .pytest_cache .ruff_cache
+	@rm -rf build $(VENV) .pytest_cache .ruff_cache .hypothesis .schemathesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 import pytest
 
 from utils import datasets, difficulty
+from utils.sentences import split_sentences
 
 WORD = re.compile(r"\w+")
 
@@ -76,13 +77,17 @@ def test_encoding_and_fields(name):
     assert not frame.duplicated().any()
     for column in frame:
         assert (frame[column] == frame[column].str.strip()).all()
-    if "id" in frame and name != "dialogos_prueba":
+    if "id" in frame and name not in ("dialogos_prueba", "articulos_respuestas"):  # una fila por respuesta
         assert frame.id.is_unique
 
 
 @pytest.mark.parametrize("name", datasets.EMBEDDED_COLUMNS)
 def test_every_corpus_has_a_card_that_names_its_columns(name):
-    card = {"intenciones_respuestas": "intenciones", "dialogos_prueba": "dialogos"}.get(name, name)
+    card = {
+        "intenciones_respuestas": "intenciones",
+        "dialogos_prueba": "dialogos",
+        "articulos_respuestas": "articulos",
+    }.get(name, name)
     text = (datasets.EMBEDDED_DIR / f"{card}.md").read_text(encoding="utf-8")
     assert all(f"`{column}`" in text for column in datasets.EMBEDDED_COLUMNS[name])
     assert "CC BY 4.0" in text
@@ -212,6 +217,15 @@ def test_articles():
     for row in frame.itertuples():
         title = {word for word in words(row.titulo) if len(word) > 3} - empty
         assert not title & set(words(row.pregunta)), row.id
+
+
+def test_article_answers_are_sentences_of_their_article():
+    articles, answers = datasets.load_articles(), datasets.load_article_answers()
+    assert list(answers.id) == list(articles.id)
+    for text, accepted in zip(articles.texto, answers.respuestas, strict=True):
+        whole = split_sentences(text)
+        assert 1 <= len(accepted) <= 3 < len(whole)
+        assert set(accepted) <= set(whole)
 
 
 def test_reviews():
