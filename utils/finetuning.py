@@ -1,7 +1,7 @@
 """Ajustar un BERT que solo aprendió a reponer palabras: qué lee el clasificador y de dónde parte.
 
-La cabeza de los clasificadores de transformers lee ``[CLS]``, y en un modelo así ``[CLS]`` dice casi lo
-mismo de cualquier texto. Acá lee la media de las subpalabras, y empieza en una regresión logística.
+La cabeza de los clasificadores de transformers lee ``[CLS]``, y a un modelo así nunca se le pidió nada en
+``[CLS]``. Acá lee la media de las subpalabras, y empieza en una regresión logística.
 """
 
 from __future__ import annotations

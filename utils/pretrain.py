@@ -62,8 +62,8 @@ class Settings:
         Fracción de los pasos en que la tasa sube desde cero al empezar y baja hasta cero al terminar;
         en el medio queda fija.
     weight_decay, final_weight_decay : float
-        Cuánto encogen las matrices del codificador, y cuánto en la última fase. Sin encogerse llegan al
-        final diez veces más grandes que al empezar, y un modelo así se ajusta mal a otra tarea.
+        Cuánto encogen las matrices del codificador, y cuánto en la última fase. Si no se encogen, crecen
+        sin parar, y un modelo así se ajusta mal a otra tarea (la ficha de ``beto_mini`` dice cuánto).
     seed : int
         De los pesos iniciales, del orden de las secuencias y de las palabras tapadas.
     """
